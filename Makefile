@@ -1,0 +1,57 @@
+# make demo   run everything          make test   the whole suite
+# make check  format, lint, types     make bench  the benchmarks
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := torch==2.13.0
+export PORT HOST
+
+.DEFAULT_GOAL := help
+.PHONY: help install browser demo test check format bench clean
+
+help:
+	@head -2 Makefile | sed 's/^# //'
+
+# torch first and pinned, so that nothing brings another one.
+$(VENV)/.installed: pyproject.toml scripts/mend_torchaudio.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "EvoMusic needs Python 3.11 or newer; this is $$($(PYTHON) --version). Name another: make PYTHON=python3.12 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[web,player,dev]"
+	$(BIN)/python scripts/mend_torchaudio.py
+	touch $@
+
+node_modules/.installed: package.json package-lock.json .npmrc $(VENV)/.installed
+	$(BIN)/python scripts/npm.py ci --no-audit --no-fund --silent
+	touch $@
+
+install: $(VENV)/.installed node_modules/.installed
+
+# A browser for the journeys: the machine's, else Debian's or Playwright's.
+browser: install
+	$(BIN)/python scripts/find_browser.py --install
+
+demo: install
+	@$(BIN)/python -m evomusic_site.demo
+
+test: install browser
+	$(BIN)/python scripts/npm.py exec --offline -- node --test "tests/unit/js/*.test.mjs"
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) node_modules build *.egg-info

@@ -1,0 +1,186 @@
+"""The conductor's side of evaluating: a population is cut into chunks, players play them, the rows come back.
+
+The rows are the truth. A chunk's reply through Redis only says "look now"; when replies are lost, when a player is
+killed or the broker forgets its queue, the rows and the claims tell what is missing, and it is asked for again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import redis
+from django.conf import settings
+
+from evolution import genomes, locks, presence, tasks
+from evolution.models import Evaluation, Recording
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+"""Part of every key: raise it when a generator or an encoder sounds or hears differently than before."""
+
+CHUNKS_PER_PLAYER = 2
+SMALLEST_CHUNK, LARGEST_CHUNK = 2, 64
+MOST_ATTEMPTS = 6
+PATIENCE = 1.0  # seconds without a reply after which the rows are looked at
+
+
+class PlayingError(RuntimeError):
+    """A player could not play a chunk; the message is a sentence for people."""
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What plays and what hears: the part of an evaluation that is the same for a whole run."""
+
+    generator: str = "soundfont"
+    encoder: str = "spectral"
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Take:
+    """One genome to be played: with which seed, for how many seconds."""
+
+    genome: genomes.Genome
+    seed: int
+    seconds: float
+
+    def key(self, instruments: Instruments) -> str:
+        """The hash of all that the sound and its embedding depend on."""
+        genome = genomes.to_json(self.genome)
+        content = [VERSION, asdict(instruments), genome, self.seed, round(self.seconds, 6)]
+        return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=32).hexdigest()
+
+
+def evaluate(
+    takes: Sequence[Take], instruments: Instruments, *, on_wait: Callable[[str], None] | None = None
+) -> dict[str, Evaluation]:
+    """The evaluation of every take, by key; what is stored already is not played again.
+
+    on_wait: told, in a sentence, what is being waited for when nothing moves.
+    Raises PlayingError when a player cannot play one.
+    """
+    return _fulfil(Evaluation, tasks.play_evaluations, takes, instruments, on_wait)
+
+
+def record(
+    takes: Sequence[Take], instruments: Instruments, *, on_wait: Callable[[str], None] | None = None
+) -> dict[str, Recording]:
+    """The recording of every take, by key: a file that people can hear, and its evaluation."""
+    return _fulfil(Recording, tasks.play_recordings, takes, instruments, on_wait)
+
+
+@dataclass
+class _Chunk:
+    """A message for one player and how often it was sent."""
+
+    name: str
+    message: dict[str, Any]
+    attempts: int = 0
+
+    @property
+    def keys(self) -> list[str]:
+        return [item["key"] for item in self.message["items"]]
+
+
+def _fulfil(model: Any, task: Any, takes: Sequence[Take], instruments: Instruments, on_wait: Any) -> dict[str, Any]:
+    wanted = {take.key(instruments): take for take in takes}
+    rows = _rows(model, wanted)
+    missing = {key: take for key, take in wanted.items() if key not in rows}
+    if not missing:
+        return rows
+    reply = f"replies:{uuid.uuid4().hex}"
+    chunks = {chunk.name: chunk for chunk in _cut(missing, instruments, reply)}
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        for chunk in chunks.values():
+            _send(task, chunk)
+        while chunks:
+            finished = _next_reply(broker, reply)
+            if finished in chunks:
+                del chunks[finished]
+            elif finished is None:
+                _look_again(model, task, broker, chunks, on_wait)
+    return _rows(model, wanted)
+
+
+def _rows(model: Any, keys: Iterable[str]) -> dict[str, Any]:
+    return model.objects.in_bulk(list(keys))
+
+
+def _cut(missing: dict[str, Take], instruments: Instruments, reply: str) -> list[_Chunk]:
+    """Chunks of one length each, small enough that every player has some."""
+    players = max(1, presence.count().get("player", 0))
+    size = math.ceil(len(missing) / (players * CHUNKS_PER_PLAYER))
+    size = min(max(size, SMALLEST_CHUNK), LARGEST_CHUNK)
+    chunks = []
+    for seconds in sorted({take.seconds for take in missing.values()}):
+        alike = [(key, take) for key, take in missing.items() if take.seconds == seconds]
+        for start in range(0, len(alike), size):
+            items = [
+                {"key": key, "genome": genomes.to_json(take.genome), "seed": take.seed}
+                for key, take in alike[start : start + size]
+            ]
+            name = f"chunk:{uuid.uuid4().hex}"
+            message = {
+                "name": name,
+                "reply": reply,
+                "instruments": asdict(instruments),
+                "seconds": seconds,
+                "items": items,
+            }
+            chunks.append(_Chunk(name, message))
+    return chunks
+
+
+def _send(task: Any, chunk: _Chunk) -> None:
+    if chunk.attempts >= MOST_ATTEMPTS:
+        raise PlayingError(f"the music could not be made: {MOST_ATTEMPTS} players in a row were lost while making it")
+    chunk.attempts += 1
+    task.delay(chunk.message)
+
+
+def _next_reply(broker: redis.Redis, reply: str) -> str | None:
+    """The name of a finished chunk, or None when nothing came in time. Raises PlayingError for a failed one."""
+    try:
+        answer = broker.blpop([reply], timeout=PATIENCE)
+    except redis.RedisError:
+        time.sleep(PATIENCE)
+        return None
+    if answer is None:
+        return None
+    content = json.loads(answer[1])
+    if content["error"]:
+        raise PlayingError(content["error"])
+    return str(content["chunk"])
+
+
+def _look_again(model: Any, task: Any, broker: redis.Redis, chunks: dict[str, _Chunk], on_wait: Any) -> None:
+    """Nothing came for a while: drop what is stored, send again what nobody has."""
+    stored = _rows(model, [key for chunk in chunks.values() for key in chunk.keys])
+    for chunk in list(chunks.values()):
+        if all(key in stored for key in chunk.keys):
+            del chunks[chunk.name]
+    if presence.count().get("player", 0) == 0:
+        if on_wait:
+            on_wait("No player is up. The round goes on as soon as one is back.")
+        return
+    try:
+        waiting = int(broker.llen("gpu"))
+    except redis.RedisError:
+        return
+    if waiting:
+        return
+    playing = locks.held(list(chunks))
+    for chunk in chunks.values():
+        if chunk.name not in playing:
+            logger.warning("%s was lost; it is sent again", chunk.name)
+            _send(task, chunk)

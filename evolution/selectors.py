@@ -1,0 +1,30 @@
+"""Reads of the search's rows."""
+
+from __future__ import annotations
+
+from evolution.models import Candidate, Round, Run
+
+
+def latest_round(run: Run) -> Round | None:
+    """The newest round of a run."""
+    return run.rounds.order_by("-number").first()
+
+
+def pending_rounds() -> list[int]:
+    """The ids of all rounds that are asked for and not finished, oldest first."""
+    return list(Round.objects.filter(status__in=Round.PENDING).order_by("requested_at").values_list("pk", flat=True))
+
+
+def best_fitness(round_: Round) -> list[float]:
+    """The best fitness of each generation of a round so far."""
+    return list(round_.generations.order_by("number").values_list("best", flat=True))
+
+
+def candidates(round_: Round) -> list[Candidate]:
+    """Every candidate of a round, one per evaluation (an elite stands for itself once), latest generation first."""
+    found: dict[str | None, Candidate] = {}
+    query = Candidate.objects.filter(generation__round=round_).select_related("evaluation", "generation")
+    for candidate in query.order_by("-generation__number", "position"):
+        if candidate.evaluation_id is not None:
+            found.setdefault(candidate.evaluation_id, candidate)
+    return list(found.values())

@@ -1,0 +1,129 @@
+"""`make demo`: everything, on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from evomusic_site import environment, processes, services
+from evomusic_site.processes import READY_SECONDS, RESTART_PAUSE, Family
+
+WATCH_INTERVAL = 0.5
+SERVICE_INTERVAL = 3.0
+
+
+class DemoError(RuntimeError):
+    """The demo cannot start; the message says why, in one sentence."""
+
+
+def main() -> int:
+    """Run the demo; 0 after Ctrl-C, 1 with one sentence when it cannot start."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        _run(environment.read())
+    except (DemoError, services.ServiceError) as error:
+        print(f"EvoMusic: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. Every listener, rating and track is kept for the next start.")
+    return 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(settings: environment.Environment) -> None:
+    address = f"http://{settings.host}:{settings.port}"
+    settings.state_folder.mkdir(parents=True, exist_ok=True)
+    with _only_one(settings.state_folder, address):
+        family = Family(settings.state_folder)
+        family.end_leftovers()
+        _free_port(settings.host, settings.port)
+        print("Starting PostgreSQL and Redis ...", flush=True)
+        services.start(settings.state_folder)
+        _migrate()
+        count = settings.players or os.cpu_count() or 1
+        programs = [
+            processes.web(settings.host, settings.port),
+            processes.conductor(settings.state_folder),
+            *processes.players(count),
+        ]
+        print(f"Starting web, conductor and {count} player(s) ...", flush=True)
+        try:
+            family.start(programs)
+            if processes.wait_until_ready(address, players=count, seconds=READY_SECONDS) is None:
+                raise DemoError(f"it did not get ready in {READY_SECONDS:.0f} s; the logs are in {family.logs}")
+            print(f"\n    EvoMusic is ready: {address}\n\nCtrl-C stops it. Logs: {family.logs}", flush=True)
+            _watch(family, settings.state_folder)
+        finally:
+            family.stop()
+
+
+def _only_one(state_folder: Path, address: str) -> IO[str]:
+    """A lock that the kernel frees when this process ends, however it ends."""
+    lock = (state_folder / "demo.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        raise DemoError(f"it runs already, at {lock.read().strip() or address}") from None
+    lock.truncate(0)
+    lock.write(address)
+    lock.flush()
+    return lock
+
+
+def _free_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise DemoError(
+                f"port {port} of {host} cannot be used ({error.strerror}): choose another, as in `make demo PORT=8001`"
+            ) from None
+
+
+def _migrate() -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity=0"],
+        cwd=environment.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip() or "no message").splitlines()[-1]
+        raise DemoError(f"the database could not be brought up to date: {last}")
+
+
+def _watch(family: Family, state_folder: Path) -> None:
+    """Keep everything running: whoever dies is started again, and the terminal says so."""
+    looked = time.monotonic()
+    while True:
+        time.sleep(WATCH_INTERVAL)
+        for program, code in family.dead():
+            print(f"{program.name} ended ({_why(code)}); it is started again.", flush=True)
+            time.sleep(RESTART_PAUSE)
+            family.start([program])
+        if time.monotonic() - looked > SERVICE_INTERVAL:
+            looked = time.monotonic()
+            for said in services.revive(state_folder):
+                print(said, flush=True)
+
+
+def _why(code: int) -> str:
+    return f"by signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Every environment variable the site reads: typed, in one place, with unit and default.
+
+A bad value is an `environs.EnvError` that names the variable. `.env.example` lists them all.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from environs import Env
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the site was told by its environment."""
+
+    state_folder: Path
+    database_url: str
+    redis_url: str
+    secret_key: str
+    debug: bool
+    host: str
+    port: int
+    allowed_hosts: list[str]
+    trusted_origins: list[str]
+    secure_cookies: bool
+    players: int
+    soundfont: Path | None
+    log_level: str
+    role: str
+
+
+def read() -> Environment:
+    """The environment of this process. `.env` in the project's folder is read first, without overriding."""
+    env = Env()
+    env.read_env(str(ROOT / ".env"), recurse=False)
+    state_folder = env.path("EVOMUSIC_STATE", default=ROOT / "var")
+    return Environment(
+        state_folder=state_folder,
+        database_url=env.str("DATABASE_URL", default=""),
+        redis_url=env.str("REDIS_URL", default=""),
+        secret_key=env.str("SECRET_KEY", default="") or _kept_secret(state_folder),
+        debug=env.bool("DEBUG", default=False),
+        host=env.str("HOST", default="127.0.0.1"),
+        port=env.int("PORT", default=8000, validate=_port),
+        allowed_hosts=env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]),
+        trusted_origins=env.list("TRUSTED_ORIGINS", default=[]),
+        secure_cookies=env.bool("SECURE_COOKIES", default=False),
+        players=env.int("PLAYERS", default=0, validate=_not_negative),
+        soundfont=env.path("SOUNDFONT", default=None),
+        log_level=env.log_level("LOG_LEVEL", default="INFO") and env.str("LOG_LEVEL", default="INFO").upper(),
+        role=env.str("EVOMUSIC_ROLE", default="command"),
+    )
+
+
+def _port(value: int) -> None:
+    if not 0 < value < 65536:
+        raise ValueError(f"expected a port between 1 and 65535, got {value}")
+
+
+def _not_negative(value: int) -> None:
+    if value < 0:
+        raise ValueError(f"expected 0 or more, got {value}")
+
+
+def _kept_secret(state_folder: Path) -> str:
+    """A secret of this installation: made once, readable by its owner alone."""
+    path = state_folder / "secret_key"
+    if not path.exists():
+        state_folder.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(50))
+    return path.read_text()

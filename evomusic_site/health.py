@@ -1,0 +1,39 @@
+"""What a load balancer asks: is this process alive, can it serve, and who else is there."""
+
+from __future__ import annotations
+
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+
+from evolution import presence
+
+
+def alive(request: HttpRequest) -> JsonResponse:
+    """200 as long as this process answers."""
+    return _answer(status=200)
+
+
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 when database and broker answer, else 503; conductor and players are told, not required."""
+    state = _state()
+    return JsonResponse(state, status=200 if state["database"] and state["broker"] else 503)
+
+
+def _answer(*, status: int) -> JsonResponse:
+    return JsonResponse(_state(), status=status)
+
+
+def _state() -> dict[str, bool | int]:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        counts = presence.count()
+        database = True
+    except DatabaseError:
+        counts, database = {}, False
+    return {
+        "database": database,
+        "broker": presence.broker_answers(),
+        "conductor": counts.get("conductor", 0),
+        "players": counts.get("player", 0),
+    }

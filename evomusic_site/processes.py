@@ -1,0 +1,193 @@
+"""The processes of one machine: web, conductor, players. Started here, kept alive here, stopped by process id."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from evomusic_site.environment import ROOT, Environment
+
+STOP_SECONDS = 4.0  # for a process to finish what it does; then it is killed, and what it did is done again later
+RESTART_PAUSE = 1.0
+READY_SECONDS = 120.0
+NICENESS = {"web": 0, "conductor": 5, "player": 10}
+"""Pages answer while music is made: the web process goes first when the processor is short."""
+
+
+class ProcessError(RuntimeError):
+    """Processes that are needed did not start; the message says where to look."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A process to run: its role, its name in logs, its command line and what it adds to the environment."""
+
+    role: str
+    name: str
+    command: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict, hash=False)
+
+
+def web(host: str, port: int) -> Program:
+    """The web process."""
+    address = ("--host", host, "--port", str(port))
+    command = ("-m", "uvicorn", "evomusic_site.asgi:application", *address, "--no-access-log")
+    return Program("web", "web", (sys.executable, *command))
+
+
+def conductor(state_folder: Path) -> Program:
+    """The process that runs rounds; it also asks, every few seconds, for those that were abandoned."""
+    options = ("--pool=threads", "--concurrency=8", "--beat", "--schedule", str(state_folder / "beat"))
+    return Program("conductor", "conductor", (*_worker("rounds", "conductor"), *options), _CALM)
+
+
+def players(count: int) -> list[Program]:
+    """`count` processes that play; on a CPU one per core, each with one thread."""
+    names = [f"player{number}" for number in range(1, count + 1)]
+    return [Program("player", name, (*_worker("gpu", name), "--pool=solo"), _CALM) for name in names]
+
+
+_CALM = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def _worker(queue: str, name: str) -> tuple[str, ...]:
+    options = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
+    return (sys.executable, "-m", "celery", "-A", "evomusic_site", "worker", "-Q", queue, "-n", f"{name}@%h", *options)
+
+
+class Family:
+    """Running programs. Their process ids are written down, so that a start after a crash can find and end them."""
+
+    def __init__(
+        self, state_folder: Path, environment: dict[str, str] | None = None, *, record: str = "processes.json"
+    ) -> None:
+        self.logs = state_folder / "log"
+        self.record = state_folder / record
+        self.environment = environment or {}
+        self.running: dict[Program, subprocess.Popen[bytes]] = {}
+        self.logs.mkdir(parents=True, exist_ok=True)
+
+    def start(self, programs: Sequence[Program]) -> None:
+        """Start programs; each writes its own log."""
+        for program in programs:
+            environment = {**os.environ, **self.environment, **program.environment, "EVOMUSIC_ROLE": program.role}
+            with (self.logs / f"{program.name}.log").open("ab") as log:
+                self.running[program] = subprocess.Popen(
+                    ["nice", "-n", str(NICENESS[program.role]), *program.command],
+                    cwd=ROOT,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C is for us: we stop them in order
+                )
+        self._write_down()
+
+    def dead(self) -> list[tuple[Program, int]]:
+        """Programs that have ended, with their exit codes (negative: the signal)."""
+        codes = [(program, process.poll()) for program, process in self.running.items()]
+        return [(program, code) for program, code in codes if code is not None]
+
+    def stop(self) -> None:
+        """End all of them: asked first, killed after a few seconds."""
+        for process in self.running.values():
+            if process.poll() is None:
+                process.terminate()
+        give_up = time.monotonic() + STOP_SECONDS
+        for process in self.running.values():
+            try:
+                process.wait(max(0.05, give_up - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.running.clear()
+        self.record.unlink(missing_ok=True)
+
+    def end_leftovers(self) -> int:
+        """End processes that an earlier family left behind when it was killed; gives how many."""
+        try:
+            written = json.loads(self.record.read_text())
+        except (OSError, ValueError):
+            return 0
+        ended = 0
+        for pid, created in written:
+            try:
+                process = psutil.Process(pid)
+                if abs(process.create_time() - created) < 1.0:  # the number was not given to another program since
+                    process.send_signal(signal.SIGKILL)
+                    process.wait(5)
+                    ended += 1
+            except psutil.Error:
+                continue
+        return ended
+
+    def _write_down(self) -> None:
+        alive = [process.pid for process in self.running.values() if process.poll() is None]
+        pairs = []
+        for pid in alive:
+            try:
+                pairs.append([pid, psutil.Process(pid).create_time()])
+            except psutil.Error:
+                continue
+        self.record.write_text(json.dumps(pairs))
+
+
+def wait_until_ready(address: str, *, players: int, seconds: float) -> dict[str, int] | None:
+    """Ask /readyz until database, broker, a conductor and all players are there; None when they are not in time."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        state = readiness(address)
+        if state and state["database"] and state["broker"] and state["conductor"] and state["players"] >= players:
+            return state
+        time.sleep(0.1)
+    return None
+
+
+def readiness(address: str) -> dict[str, int] | None:
+    """What /readyz says now; None when nobody answers."""
+    try:
+        with urllib.request.urlopen(f"{address}/readyz", timeout=2) as answer:  # noqa: S310  # our own address
+            return dict(json.load(answer))
+    except (urllib.error.URLError, OSError, ValueError):
+        return None
+
+
+@contextmanager
+def workers(settings: Environment) -> Iterator[None]:
+    """A conductor and players inside the block: those that are there, else our own, on an up-to-date database."""
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    from evolution import presence
+
+    call_command("migrate", verbosity=0)
+    there = presence.count()
+    if there.get("conductor") and there.get("player"):
+        yield
+        return
+    count = settings.players or os.cpu_count() or 1
+    family = Family(settings.state_folder, {}, record="workers.json")
+    family.end_leftovers()
+    try:
+        family.start([conductor(settings.state_folder), *players(count)])
+        give_up = time.monotonic() + READY_SECONDS
+        while presence.count().get("player", 0) < count or not presence.count().get("conductor"):
+            if family.dead() or time.monotonic() > give_up:
+                raise ProcessError(f"the workers did not start; their logs are in {family.logs}")
+            time.sleep(0.1)
+        yield
+    finally:
+        family.stop()

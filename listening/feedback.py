@@ -1,0 +1,93 @@
+"""What a listener says: ratings, stored the moment they are given, and the wish for the next playlist."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from evolution import runs
+from evolution.models import Round
+from listening import events, selectors, tasks
+from listening.models import Listener, Rating
+
+LONGEST_LISTEN = 24 * 3600.0  # seconds
+
+
+class RatingError(ValueError):
+    """A rating that says something impossible; the message says what was expected and what came."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """A rating as it was sent, checked."""
+
+    id: uuid.UUID
+    track: uuid.UUID
+    value: int
+    seconds: float
+    given_at: datetime
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, bool) or self.value not in (-1, 0, 1):
+            raise RatingError(f"value: expected 1 (like), -1 (dislike) or 0 (no opinion), got {self.value!r}")
+        if not (math.isfinite(self.seconds) and 0 <= self.seconds <= LONGEST_LISTEN):
+            raise RatingError(f"seconds: expected 0 to {LONGEST_LISTEN:.0f} seconds heard, got {self.seconds!r}")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What came of a rating."""
+
+    rating: Rating
+    is_new: bool
+
+
+def record(*, listener: Listener, opinion: Opinion) -> Stored:
+    """Store a rating; the same id again changes nothing.
+
+    Raises Track.DoesNotExist when the listener has no such track, RatingError when the id belongs to another rating.
+    """
+    track = selectors.track(listener, opinion.track)
+    # A clock that runs ahead must not make its ratings the last word for ever.
+    given_at = min(opinion.given_at, timezone.now() + timedelta(seconds=1))
+    rating = Rating(
+        id=opinion.id,
+        listener=listener,
+        track=track,
+        value=opinion.value,
+        seconds=opinion.seconds,
+        given_at=given_at,
+    )
+    try:
+        with transaction.atomic():
+            rating.save(force_insert=True)
+    except IntegrityError:
+        known = Rating.objects.filter(pk=opinion.id, listener=listener, track=track).first()
+        if known is None:
+            raise RatingError(f"id: expected one that was not used before, got {opinion.id}") from None
+        return Stored(rating=known, is_new=False)
+    return Stored(rating=rating, is_new=True)
+
+
+def evolve_if_rated(*, listener: Listener) -> Round | None:
+    """The round that is being made for the listener; one begins when enough of the newest playlist is rated."""
+    pending = selectors.pending_round(listener)
+    if pending is not None:
+        return pending
+    rated, needed = selectors.rated(listener)
+    return evolve(listener=listener) if rated >= needed > 0 else None
+
+
+@transaction.atomic
+def evolve(*, listener: Listener) -> Round:
+    """Ask for the next playlist; while one is being made, that one is given."""
+    round_, is_new = runs.request_round(listener.run)
+    if is_new:
+        transaction.on_commit(lambda: tasks.enqueue(round_.pk))
+        transaction.on_commit(lambda: events.progress(listener, round_))
+    return round_

@@ -1,0 +1,58 @@
+"""Who listens: guests, accounts, synthetic listeners."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from evolution import runs
+from listening.models import Listener, User
+
+
+def of_user(user: Any) -> Listener | None:
+    """The listener that a user is; None for somebody who is not logged in or does not listen."""
+    if not user.is_authenticated:
+        return None
+    return Listener.objects.select_related("run__experiment", "user").filter(user=user).first()
+
+
+@transaction.atomic
+def make_guest() -> Listener:
+    """A new listener without an account; the session is all that they have."""
+    user = User(username=f"guest-{secrets.token_hex(8)}")
+    user.set_unusable_password()
+    user.save()
+    return attach(user, is_guest=True)
+
+
+@transaction.atomic
+def attach(user: User, *, is_guest: bool = False) -> Listener:
+    """The listener of a user, made when there is none."""
+    known = of_user(user)
+    return known or Listener.objects.create(user=user, run=runs.start(_experiment()), is_guest=is_guest)
+
+
+@transaction.atomic
+def make_synthetic(*, reference_user: int, seed: int) -> Listener:
+    """A synthetic listener who stands for one of the aligner's reference users."""
+    run = runs.start(_experiment(), seed=seed)
+    return Listener.objects.create(reference_user=reference_user, run=run, is_guest=False)
+
+
+@transaction.atomic
+def keep(listener: Listener, *, username: str, password: str) -> Listener:
+    """Turn a guest into an account: the same listener, so nothing is lost."""
+    user = listener.user
+    user.username = username
+    user.set_password(password)
+    user.save(update_fields=["username", "password"])
+    listener.is_guest = False
+    listener.save(update_fields=["is_guest"])
+    return listener
+
+
+def _experiment() -> Any:
+    return runs.experiment(name="listening", configuration=settings.LISTENING_CONFIGURATION)

@@ -1,0 +1,129 @@
+"""From a generation to a playlist: choose, record, keep."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+
+import torch
+from django.db import transaction
+
+from evolution import evaluation, generations, genomes, runs
+from evolution import selectors as search
+from evolution.evaluation import Take
+from evolution.models import Candidate, Recording, Round
+from listening.models import Listener, Playlist, PlaylistTrack, TasteSnapshot, Track
+from models_store import artefacts, seeding
+from models_store.evaluation import Evaluations
+from models_store.taste import curation
+from models_store.taste.base import Taste
+
+LONGEST_TITLE = 60
+KEPT_VARIETY = 0.6
+"""A playlist's variety, as a share of the listener's first playlist's, that curation holds to where it can."""
+MOST_FAULTS = 0.3
+"""Artefacts of a track that may introduce the system to somebody."""
+
+
+def compose(
+    listener: Listener, round_: Round, taste: Taste, *, on_wait: Callable[[str], None] | None = None
+) -> Playlist:
+    """The round's playlist; a round that has one already gives that one again.
+
+    Raises evolution.evaluation.PlayingError when a track cannot be recorded.
+    """
+    made = Playlist.objects.filter(round=round_).first()
+    if made is not None:
+        return made
+    candidates = _choose(listener, round_, taste)
+    configuration = runs.configuration(listener.run)
+    instruments = generations.instruments(listener.run)
+    takes = [
+        Take(genome=genomes.from_json(one.genome), seed=one.seed, seconds=configuration.evolution.best_duration)
+        for one in candidates
+    ]
+    recorded = evaluation.record(takes, instruments, on_wait=on_wait)
+    recordings = [recorded[take.key(instruments)] for take in takes]
+    return _keep(listener, round_, taste, candidates, recordings)
+
+
+def _choose(listener: Listener, round_: Round, taste: Taste) -> list[Candidate]:
+    """The candidates of the round that make its playlist; nothing that the listener has heard already."""
+    count = runs.configuration(listener.run).user_model.best_solutions
+    played = set(Track.objects.filter(listener=listener).values_list("candidate__evaluation", flat=True))
+    pool = [one for one in search.candidates(round_) if one.evaluation_id not in played]
+    if not pool:
+        raise evaluation.PlayingError("the search found nothing that was not heard before")
+    heard = generations.heard([one.evaluation for one in pool])
+    if not TasteSnapshot.objects.filter(round=round_, ratings__gt=0).exists():
+        return [pool[index] for index in _introduction(heard, taste, count=count)]
+    likeness, uncertainty = taste.likeness(heard.embeddings)
+    chosen = curation.compose(
+        likeness - artefacts.total(heard.artefacts),
+        uncertainty,
+        taste.aligner.standardise(heard.embeddings),
+        count=count,
+        least_variety=KEPT_VARIETY * _first_variety(listener, taste),
+        seed=seeding.derive(listener.run.seed, "playlist", round_.number),
+    )
+    return [pool[index] for index in chosen]
+
+
+def _introduction(heard: Evaluations, taste: Taste, *, count: int) -> list[int]:
+    """A first playlist: what tells most about somebody of whom nothing is known, among what sounds clean."""
+    clean = (artefacts.total(heard.artefacts) <= MOST_FAULTS).nonzero().flatten()
+    kept = clean if len(clean) >= count else torch.arange(len(heard))
+    songs = taste.aligner.project_songs(heard.embeddings[kept])
+    users = taste.aligner.project_users(taste.aligner.reference_users())
+    return [int(kept[index]) for index in curation.introduce((users @ songs.T).detach(), count=count)]
+
+
+def _first_variety(listener: Listener, taste: Taste) -> float:
+    """The variety of the listener's first playlist; 0 before there is one."""
+    first = Track.objects.filter(listener=listener, place__playlist__number=1)
+    evaluations = [track.recording.evaluation for track in first.select_related("recording__evaluation")]
+    if not evaluations:
+        return 0.0
+    return curation.variety(taste.aligner.standardise(generations.heard(evaluations).embeddings))
+
+
+def title(prompt: str) -> str:
+    """What a track is called: the first words of its prompt, as a heading."""
+    head = prompt.split(",")[0].strip() or prompt.strip() or "Untitled"
+    return textwrap.shorten(head[:1].upper() + head[1:], LONGEST_TITLE, placeholder=" …")
+
+
+@transaction.atomic
+def _keep(
+    listener: Listener,
+    round_: Round,
+    taste: Taste,
+    candidates: Sequence[Candidate],
+    recordings: Sequence[Recording],
+) -> Playlist:
+    heard = generations.heard([recording.evaluation for recording in recordings])
+    projected = taste.aligner.project_songs(heard.embeddings).detach()
+    likeness, uncertainty = taste.likeness_of_projected(projected)
+    playlist = Playlist.objects.create(listener=listener, round=round_, number=round_.number)
+    tracks = Track.objects.bulk_create(
+        Track(
+            listener=listener,
+            recording=recording,
+            candidate=candidate,
+            title=title(candidate.prompt),
+            prompt=candidate.prompt,
+            embedding=projected[position].tolist(),
+        )
+        for position, (candidate, recording) in enumerate(zip(candidates, recordings, strict=True))
+    )
+    PlaylistTrack.objects.bulk_create(
+        PlaylistTrack(
+            playlist=playlist,
+            track=track,
+            position=position,
+            predicted=float(likeness[position]),
+            uncertainty=float(uncertainty[position]),
+        )
+        for position, track in enumerate(tracks)
+    )
+    return playlist

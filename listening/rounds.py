@@ -1,0 +1,81 @@
+"""One round, whole: learn the taste, evolve, compose the playlist, announce it. Every step can be done twice."""
+
+from __future__ import annotations
+
+import logging
+
+from evolution.search.fitness import TasteFitness
+
+from evolution import evaluation, generations, locks, runs
+from evolution import selectors as search
+from evolution.models import Round
+from listening import events, playlists, profiles, tasks
+from listening.models import Listener, Playlist
+
+logger = logging.getLogger(__name__)
+
+COMPOSING_SHARE = 1.2
+"""Composing a playlist takes about as long as this many generations; only the shown time left depends on it."""
+
+
+def run(round_id: int) -> None:
+    """Bring a round to its end. Does nothing when another conductor has it or when it has ended.
+
+    What goes wrong is noted in the round and told to the listener; it can be asked for again.
+    """
+    with locks.claim(_name(round_id)) as mine:
+        if not mine:
+            return
+        round_ = Round.objects.select_related("run__experiment").filter(pk=round_id).first()
+        if round_ is None or round_.status not in Round.PENDING:
+            return
+        listener = Listener.objects.select_related("run__experiment").get(run_id=round_.run_id)
+        try:
+            playlist = _make(listener, round_)
+        except evaluation.PlayingError as error:
+            _fail(listener, round_, f"This round could not be finished: {error}.")
+            return
+        except ValueError:
+            logger.exception("%s", round_)
+            _fail(listener, round_, "This round could not be finished: what it needs does not fit together.")
+            return
+        runs.enter(round_, Round.Status.DONE)
+        events.playlist_ready(listener, playlist)
+
+
+def resume_abandoned() -> None:
+    """Ask again for every pending round that no living conductor works on."""
+    pending = search.pending_rounds()
+    taken = locks.held([_name(round_id) for round_id in pending])
+    for round_id in pending:
+        if _name(round_id) not in taken:
+            tasks.enqueue(round_id)
+
+
+def _make(listener: Listener, round_: Round) -> Playlist:
+    def on_wait(message: str) -> None:
+        events.progress(listener, round_, status="waiting", message=message)
+
+    _enter(listener, round_, Round.Status.LEARNING)
+    taste = profiles.learn(listener, round_)
+    _enter(listener, round_, Round.Status.EVOLVING)
+    fitness = TasteFitness(taste, runs.configuration(round_.run).evolution.fitness.noise_weight)
+    for generation in generations.evolve(round_, fitness, on_wait=on_wait):
+        left = round_.generations_planned - generation.number + COMPOSING_SHARE
+        events.progress(listener, round_, seconds_left=round(left * generation.seconds, 1))
+    _enter(listener, round_, Round.Status.COMPOSING)
+    return playlists.compose(listener, round_, taste, on_wait=on_wait)
+
+
+def _enter(listener: Listener, round_: Round, status: Round.Status) -> None:
+    runs.enter(round_, status)
+    events.progress(listener, round_)
+
+
+def _fail(listener: Listener, round_: Round, message: str) -> None:
+    runs.enter(round_, Round.Status.FAILED, message=message)
+    events.progress(listener, round_)
+
+
+def _name(round_id: int) -> str:
+    return f"round:{round_id}"

@@ -1,0 +1,159 @@
+"""Reads of what listeners have: each through its owner."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.urls import reverse
+
+from evolution import presence
+from evolution import selectors as search
+from evolution.models import Round
+from listening.models import Listener, Playlist, Rating, Track
+
+SHARE_RATED = 0.75
+PLAYLISTS_PER_PAGE = 10
+
+MESSAGES = {
+    Round.Status.QUEUED: "Your next playlist is about to be made.",
+    Round.Status.LEARNING: "Learning from what you said.",
+    Round.Status.EVOLVING: "New music is evolving towards your taste.",
+    Round.Status.COMPOSING: "Choosing and recording the best of it.",
+    Round.Status.DONE: "Your playlist is ready.",
+    Round.Status.FAILED: "This round could not be finished.",
+}
+
+
+def track(listener: Listener, track_id: uuid.UUID) -> Track:
+    """A track of the listener. Raises Track.DoesNotExist for anybody else's."""
+    return Track.objects.select_related("recording").get(pk=track_id, listener=listener)
+
+
+def playlist(listener: Listener, playlist_id: uuid.UUID) -> Playlist:
+    """A playlist of the listener. Raises Playlist.DoesNotExist for anybody else's."""
+    return Playlist.objects.get(pk=playlist_id, listener=listener)
+
+
+def newest_playlist(listener: Listener) -> Playlist | None:
+    """The listener's newest playlist."""
+    return Playlist.objects.filter(listener=listener).order_by("-number").first()
+
+
+def pending_round(listener: Listener) -> Round | None:
+    """The round that is being made for the listener, if one is."""
+    return Round.objects.filter(run_id=listener.run_id, status__in=Round.PENDING).first()
+
+
+def with_opinion(tracks: QuerySet[Track]) -> QuerySet[Track]:
+    """Tracks with `.opinion`: the value of the latest rating, None where there is none."""
+    latest = Rating.objects.filter(track=OuterRef("pk")).order_by("-given_at", "-stored_at")
+    return tracks.annotate(opinion=Subquery(latest.values("value")[:1]))
+
+
+def rated(listener: Listener) -> tuple[int, int]:
+    """How many tracks of the newest playlist are liked or disliked, and how many it takes to evolve by itself."""
+    newest = newest_playlist(listener)
+    if newest is None:
+        return 0, 0
+    opinions = list(with_opinion(Track.objects.filter(place__playlist=newest)).values_list("opinion", flat=True))
+    return sum(1 for opinion in opinions if opinion), math.ceil(SHARE_RATED * len(opinions))
+
+
+def playlist_content(playlist: Playlist) -> dict[str, Any]:
+    """A playlist as the page and the socket know it."""
+    return {
+        "id": str(playlist.pk),
+        "number": playlist.number,
+        "made_at": playlist.made_at.isoformat(),
+        "url": reverse("listening:playlist", args=[playlist.pk]),
+        "tracks": tracks_content(Track.objects.filter(place__playlist=playlist).order_by("place__position")),
+    }
+
+
+def tracks_content(tracks: QuerySet[Track]) -> list[dict[str, Any]]:
+    """Tracks as the page and the socket know them."""
+    found = with_opinion(tracks).select_related("recording", "place")
+    return [
+        {
+            "id": str(track.pk),
+            "position": track.place.position,
+            "title": track.title,
+            "prompt": track.prompt,
+            "seconds": track.recording.seconds,
+            "audio_url": reverse("listening:track_audio", args=[track.pk]),
+            "download_url": reverse("listening:track_download", args=[track.pk]),
+            "peaks": track.recording.peaks,
+            "rating": track.opinion,
+            "favourite": track.opinion == 1,
+        }
+        for track in found
+    ]
+
+
+def favourites(listener: Listener) -> list[dict[str, Any]]:
+    """Every liked track, the newest first."""
+    liked = with_opinion(Track.objects.filter(listener=listener)).filter(opinion=1)
+    return tracks_content(liked.order_by("-created_at"))
+
+
+def history(listener: Listener, page: object) -> tuple[Page[Playlist], list[dict[str, Any]]]:
+    """One page of the listener's playlists, the newest first, each with its ratings counted."""
+    found = Paginator(Playlist.objects.filter(listener=listener).order_by("-number"), PLAYLISTS_PER_PAGE)
+    chosen = found.get_page(page)
+    return chosen, [_counted(playlist) for playlist in chosen]
+
+
+def _counted(playlist: Playlist) -> dict[str, Any]:
+    content = playlist_content(playlist)
+    opinions = [track["rating"] for track in content["tracks"]]
+    return {
+        **content,
+        "made_at": playlist.made_at,
+        "liked": opinions.count(1),
+        "disliked": opinions.count(-1),
+        "unrated": len(opinions) - opinions.count(1) - opinions.count(-1),
+    }
+
+
+def round_state(
+    round_: Round, *, message: str = "", status: str = "", seconds_left: float | None = None
+) -> dict[str, Any]:
+    """How far a round is, as the page knows it."""
+    best = search.best_fitness(round_)
+    return {
+        "number": round_.number,
+        "status": status or round_.status,
+        "message": message or round_.message or MESSAGES[Round.Status(round_.status)],
+        "generation": len(best),
+        "generations": round_.generations_planned,
+        "best": [round(value, 4) for value in best],
+        "seconds_left": seconds_left,
+    }
+
+
+def state(listener: Listener) -> dict[str, Any]:
+    """Everything the page needs to catch up."""
+    newest = newest_playlist(listener)
+    round_ = search.latest_round(listener.run)
+    count, needed = rated(listener)
+    return {
+        "round": _told(round_) if round_ is not None else None,
+        "playlist": str(newest.pk) if newest else None,
+        "rated": count,
+        "needed": needed,
+    }
+
+
+def _told(round_: Round) -> dict[str, Any]:
+    """A round's state; a pending one says so when nobody is there to work on it."""
+    if round_.status in Round.PENDING:
+        there = presence.count()
+        missing = [role for role in ("conductor", "player") if not there.get(role)]
+        if missing:
+            message = f"Waiting: no {' and no '.join(missing)} is up. The round goes on as soon as one is back."
+            return round_state(round_, status="waiting", message=message)
+    return round_state(round_)

@@ -1,0 +1,34 @@
+#!/usr/bin/env python
+"""Django's command line. Commands that need the database, the broker or workers find them running."""
+
+import os
+import sys
+from contextlib import nullcontext
+
+WITHOUT_SERVICES = {"help", "check", "collectstatic", "train_aligner", "evaluate_aligner"}
+WITH_WORKERS = {"simulate"}
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evomusic_site.settings")
+    command = sys.argv[1] if len(sys.argv) > 1 else "help"
+    from django.core.management import execute_from_command_line
+
+    from evomusic_site import environment, processes, services
+
+    settings = environment.read()
+    asks_for_help = bool({"-h", "--help"} & set(sys.argv))
+    try:
+        if command not in WITHOUT_SERVICES and not asks_for_help:
+            services.start(settings.state_folder)
+        working = command in WITH_WORKERS and not asks_for_help
+        with processes.workers(settings) if working else nullcontext():
+            execute_from_command_line(sys.argv)
+    except (services.ServiceError, processes.ProcessError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""What every generator is: a player that turns genomes into sound."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from models_store.audio import Audio
+
+GenomeKind = Literal["text", "token_embeddings", "embeddings"]
+
+Genomes = Sequence[str] | Tensor
+"""N prompts, or a float tensor [N, tokens, dim] of (token) embeddings."""
+
+
+class MusicGenerator(ABC):
+    """Plays genomes. The sound of one item depends on (genome, seed, seconds) alone, never on its batch."""
+
+    name: ClassVar[str]
+    genome_kinds: ClassVar[frozenset[GenomeKind]]
+    licence: ClassVar[str]
+    sample_rate: int
+    longest_seconds: float
+
+    def prepare(self, device: torch.device | str = "cpu") -> None:
+        """Load what playing needs. May be called twice."""
+
+    def release(self) -> None:
+        """Give the memory back. `prepare` makes it ready again."""
+
+    @abstractmethod
+    def generate(self, genomes: Genomes, *, seconds: float, seeds: Sequence[int]) -> Audio:
+        """Play every genome for `seconds`.
+
+        genomes: N prompts, or float [N, tokens, dim] of a kind in `genome_kinds`.
+        seconds: length of every piece, 0 < seconds <= longest_seconds.
+        seeds: N integers >= 0.
+        Returns Audio [N, channels, round(seconds * sample_rate)].
+        Raises ValueError for a genome, length or number of seeds it cannot play.
+        """
+
+
+class TokenVocabulary(ABC):
+    """The tokens of a generator and their embeddings: what the vector searches move in."""
+
+    tokens: tuple[str, ...]
+    embeddings: Tensor  # [vocabulary, dim]
+
+    @abstractmethod
+    def embed(self, prompts: Sequence[str], *, length: int) -> Tensor:
+        """Prompts as token embeddings [N, length, dim], cut or padded to `length`."""
+
+    @abstractmethod
+    def nearest(self, embeddings: Tensor) -> list[str]:
+        """The prompt whose tokens lie nearest to each of [N, length, dim]."""
