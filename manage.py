@@ -13,18 +13,19 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evomusic_site.settings")
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     from django.core.management import execute_from_command_line
+    from environs import EnvError
 
     from evomusic_site import environment, processes, services
 
-    settings = environment.read()
     asks_for_help = bool({"-h", "--help"} & set(sys.argv))
     try:
+        settings = environment.read()
         if command not in WITHOUT_SERVICES and not asks_for_help:
             services.start(settings.state_folder)
         working = command in WITH_WORKERS and not asks_for_help
         with processes.workers(settings) if working else nullcontext():
             execute_from_command_line(sys.argv)
-    except (services.ServiceError, processes.ProcessError) as error:
+    except (services.ServiceError, processes.ProcessError, EnvError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -148,8 +148,8 @@ class Search(_Section):
     tournament_size: Annotated[int, Field(ge=2)] = 5
     evotorch: dict[str, Parameter] = {}
     GA_operators: Annotated[tuple[GAOperator, ...], Field(strict=False)] = (
-        GAOperator(name="OnePointCrossOver", parameters={"tournament_size": 4}),
-        GAOperator(name="GaussianMutation", parameters={"stdev": 0.1, "mutation_probability": 0.1}),
+        GAOperator(name="TwoPointCrossOver", parameters={"tournament_size": 4}),
+        GAOperator(name="GaussianMutation", parameters={"stdev": 0.2, "mutation_probability": 0.05}),
     )
 
     @model_validator(mode="after")

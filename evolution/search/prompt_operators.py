@@ -82,12 +82,12 @@ def shift_tempo(parents: Sequence[StructuredPrompt], lexicon: Lexicon, rng: rand
     if beats := _BEATS.fullmatch(prompt.tempo):
         shifted = float(beats[1]) * rng.choice((1 / 1.25, 1 / 1.12, 1.12, 1.25))
         return prompt.with_slot("tempo", f"{min(max(shifted, _SLOWEST), _FASTEST):.0f} bpm")
-    tempos = lexicon.get("tempo", ())
+    tempos = [tempo for tempo in lexicon.get("tempo", ()) if not _BEATS.fullmatch(tempo)]
     if prompt.tempo in tempos:
         position = tempos.index(prompt.tempo)
         near = [tempos[other] for other in (position - 1, position + 1) if 0 <= other < len(tempos)]
     else:
-        near = list(tempos)
+        near = tempos
     return prompt.with_slot("tempo", rng.choice(near)) if near else prompt
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +21,12 @@ from listening.models import Listener, Playlist, PlaylistTrack, Track
 
 
 @pytest.fixture(scope="session")
-def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("state")
+def state_folder() -> Iterator[Path]:
+    """Not pytest's own folder: another pytest may close that to the user that PostgreSQL runs as under root."""
+    with tempfile.TemporaryDirectory(prefix="evomusic-tests-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+        connections["default"].close_pool()
+        services.stop(Path(folder))
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +106,7 @@ def _make_track(playlist: Playlist, position: int) -> None:
 
 @pytest.fixture
 def workers(transactional_db: None, redis_url: str) -> Iterator[None]:
-    """A conductor and a player, real Celery workers, in threads of this process."""
+    """A conductor and a player in one: a real Celery worker on both queues, in threads of this process."""
     import redis
 
     from evolution import presence
@@ -109,8 +114,7 @@ def workers(transactional_db: None, redis_url: str) -> Iterator[None]:
     with redis.Redis.from_url(redis_url) as broker:
         broker.flushall()
     with (
-        start_worker(app, pool="threads", concurrency=4, queues=["rounds"], perform_ping_check=False),
-        start_worker(app, pool="threads", concurrency=2, queues=["gpu"], perform_ping_check=False),
+        start_worker(app, pool="threads", concurrency=6, queues=["rounds", "gpu"], perform_ping_check=False),
         presence.present("conductor"),
         presence.present("player"),
     ):

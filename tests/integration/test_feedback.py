@@ -14,9 +14,9 @@ from listening.models import Rating, Track
 pytestmark = pytest.mark.django_db
 
 
-def opinion(track, value=1, *, id=None, seconds=5.0, given_at=None):
+def opinion(track, value=1, *, rating_id=None, seconds=5.0, given_at=None):
     return Opinion(
-        id=id or uuid.uuid4(), track=track.pk, value=value, seconds=seconds, given_at=given_at or timezone.now()
+        id=rating_id or uuid.uuid4(), track=track.pk, value=value, seconds=seconds, given_at=given_at or timezone.now()
     )
 
 
@@ -67,7 +67,7 @@ def test_an_id_that_belongs_to_another_rating_is_refused(listener, other_listene
     mine = make_playlist(listener).places.first().track
     used = feedback.record(listener=other_listener, opinion=opinion(theirs)).rating
     with pytest.raises(RatingError, match="not used before"):
-        feedback.record(listener=listener, opinion=opinion(mine, id=used.pk))
+        feedback.record(listener=listener, opinion=opinion(mine, rating_id=used.pk))
     assert Rating.objects.count() == 1
 
 

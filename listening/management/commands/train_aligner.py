@@ -1,0 +1,46 @@
+"""`train_aligner`: make an aligner for the embedded generator and encoder, as aligner/README.md says."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+
+class Command(BaseCommand):
+    """Plays songs, invents listeners, trains on who listened to what, prints the figures."""
+
+    help = "Train the aligner on a synthetic world of songs and listeners, and print its figures."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--songs", type=int, default=2400, help="songs to play (%(default)s)")
+        parser.add_argument("--listeners", type=int, default=400, help="reference listeners (%(default)s)")
+        parser.add_argument("--seconds", type=float, default=4.0, help="of each song (%(default)s)")
+        parser.add_argument("--seed", type=int, default=1, help="of everything (%(default)s)")
+        parser.add_argument("--out", type=Path, required=True, help="the checkpoint to write")
+        parser.add_argument("--songs-file", type=Path, help="keep the played songs here, or take them from here")
+        parser.add_argument("--threads", type=int, default=1, help="of torch, whose steps are small here (%(default)s)")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
+        import torch
+
+        from models_store.aligner import recipe
+
+        torch.set_num_threads(options["threads"])
+        made = recipe.Recipe(options["songs"], options["listeners"], options["seconds"], options["seed"])
+        try:
+            trained = recipe.make(
+                made,
+                recipe.embedded_studio(),
+                out=options["out"],
+                songs_file=options["songs_file"],
+                progress=options["verbosity"] > 0,
+            )
+        except (ValueError, OSError) as error:
+            raise CommandError(str(error)) from error
+        for name, value in asdict(trained.figures).items():
+            self.stdout.write(f"{name:>12}  {value:.3f}" if isinstance(value, float) else f"{name:>12}  {value}")
+        self.stdout.write(f"{trained.epochs} epochs in {trained.seconds:.0f} s; written to {options['out']}")

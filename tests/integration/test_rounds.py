@@ -1,0 +1,297 @@
+"""Rounds by real workers, with real (short) music."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+
+import pytest
+from celery.contrib.testing.worker import start_worker
+from django.db import connection
+from django.utils import timezone
+
+from evolution import evaluation, generations, locks, presence, runs
+from evolution.evaluation import Instruments, PlayingError, Take
+from evolution.models import Candidate, Evaluation, Generation, Recording, Round
+from evolution.search.fitness import TasteFitness
+from evomusic_site.celery import app
+from listening import feedback, listeners, profiles, rounds, selectors
+from listening.feedback import Opinion
+from listening.models import Listener, Playlist, TasteSnapshot, Track
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SMALL = {
+    "user_model": {"best_solutions": 4, "user_conf": {"init": "mean"}, "train_conf": {"lr": 0.1, "epochs": 20}},
+    "evolution": {
+        "generations": 2,
+        "duration": 1.0,
+        "best_duration": 2.0,
+        "search": {"population_size": 8, "elites": 0.25, "novel_prompts": 0.25},
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def small(settings):
+    settings.LISTENING_CONFIGURATION = SMALL
+
+
+def make_listener(seed):
+    return listeners.make_synthetic(reference_user=0, seed=seed)
+
+
+def wait_for(round_, *, seconds=60):
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        round_.refresh_from_db()
+        if round_.status not in Round.PENDING:
+            return round_
+        time.sleep(0.05)
+    raise AssertionError(f"{round_} is still {round_.status}")
+
+
+def rate_all(listener, playlist, values=(1, -1)):
+    for place in playlist.places.all():
+        opinion = Opinion(
+            id=uuid.uuid4(),
+            track=place.track_id,
+            value=values[place.position % len(values)],
+            seconds=2.0,
+            given_at=timezone.now(),
+        )
+        feedback.record(listener=listener, opinion=opinion)
+
+
+def next_playlist(listener):
+    done = wait_for(feedback.evolve(listener=listener))
+    assert done.status == Round.Status.DONE, done.message
+    return Playlist.objects.get(round=done)
+
+
+def history(listener):
+    found = Candidate.objects.filter(generation__round__run=listener.run)
+    ordered = found.order_by("generation__round__number", "generation__number", "position")
+    return list(ordered.values_list("prompt", "seed", "fitness", "parents", "operators", "elite"))
+
+
+def test_a_round_makes_a_playlist_that_can_be_heard(workers):
+    listener = make_listener(1)
+    playlist = next_playlist(listener)
+    content = selectors.playlist_content(playlist)
+    assert len(content["tracks"]) == 4
+    assert len({track["prompt"] for track in content["tracks"]}) > 1
+    for track in Track.objects.filter(listener=listener).select_related("recording"):
+        assert track.recording.file.size > 5000
+        assert track.recording.seconds == pytest.approx(2.0)
+        assert -20 < track.recording.loudness < -12
+        assert max(track.recording.peaks) > 0.1
+    assert TasteSnapshot.objects.get(listener=listener).ratings == 0
+
+
+def test_the_first_round_evolves_one_generation_and_later_ones_as_many_as_configured(workers):
+    listener = make_listener(2)
+    rate_all(listener, next_playlist(listener))
+    next_playlist(listener)
+    counts = [round_.generations.count() for round_ in Round.objects.filter(run=listener.run).order_by("number")]
+    assert counts == [1, 2]
+    assert [taste.ratings for taste in listener.tastes.order_by("round__number")] == [0, 4]
+
+
+def test_nothing_is_played_twice_to_a_listener(workers):
+    listener = make_listener(3)
+    heard = []
+    for _ in range(3):
+        playlist = next_playlist(listener)
+        rate_all(listener, playlist)
+        heard += [place.track.recording_id for place in playlist.places.select_related("track")]
+    assert len(heard) == len(set(heard)) == 12
+
+
+def test_elites_keep_their_evaluation_and_are_scored_by_the_new_taste(workers):
+    listener = make_listener(4)
+    rate_all(listener, next_playlist(listener))
+    next_playlist(listener)
+    elites = Candidate.objects.filter(generation__round__number=2, generation__round__run=listener.run, elite=True)
+    first = elites.filter(generation__number=1)
+    assert first.count() == 2
+    for elite in first:
+        before = Candidate.objects.get(generation__round__number=1, position=elite.parents[0])
+        assert (elite.prompt, elite.seed, elite.evaluation_id) == (before.prompt, before.seed, before.evaluation_id)
+        assert elite.likeness != pytest.approx(before.likeness, abs=1e-6)
+    assert Evaluation.objects.filter(recording=None).count() < Candidate.objects.count()
+
+
+def test_children_remember_their_parents_and_what_was_done_to_them(workers):
+    listener = make_listener(5)
+    rate_all(listener, next_playlist(listener))
+    next_playlist(listener)
+    children = Candidate.objects.filter(generation__number=2, elite=False).exclude(parents=[])
+    assert children.exists()
+    assert all(child.operators for child in children)
+
+
+def test_the_same_seed_and_the_same_ratings_give_the_same_history(workers):
+    histories = []
+    for _ in range(2):
+        listener = make_listener(6)
+        rate_all(listener, next_playlist(listener))
+        rate_all(listener, next_playlist(listener))
+        histories.append(history(listener))
+    assert len(histories[0]) == 24
+    assert histories[0] == histories[1]
+
+
+def test_a_run_that_was_stopped_in_the_middle_goes_on_as_if_it_had_not_been(workers):
+    undisturbed, stopped = make_listener(7), make_listener(7)
+    for listener in (undisturbed, stopped):
+        rate_all(listener, next_playlist(listener))
+    next_playlist(undisturbed)
+    round_ = runs.request_round(stopped.run)[0]
+    taste = profiles.learn(stopped, round_)
+    steps = generations.evolve(round_, TasteFitness(taste, 0.5))
+    next(steps)  # the conductor is killed here: one of two generations is stored
+    del steps
+    assert round_.generations.count() == 1
+    rounds.run(round_.pk)
+    assert history(stopped) == history(undisturbed)
+    assert wait_for(round_).status == Round.Status.DONE
+
+
+def test_running_a_round_twice_makes_one_playlist(workers):
+    listener = make_listener(8)
+    playlist = next_playlist(listener)
+    rounds.run(playlist.round_id)
+    assert Playlist.objects.filter(listener=listener).count() == 1
+
+
+def test_a_round_that_another_conductor_has_is_left_to_it(db, redis_url):
+    listener = make_listener(9)
+    round_ = runs.request_round(listener.run)[0]
+    held = threading.Event()
+    leave = threading.Event()
+
+    def other_conductor():
+        with locks.claim(f"round:{round_.pk}"):
+            held.set()
+            leave.wait(20)
+        connection.close()
+
+    thread = threading.Thread(target=other_conductor)
+    thread.start()
+    held.wait(20)
+    rounds.run(round_.pk)
+    leave.set()
+    thread.join()
+    round_.refresh_from_db()
+    assert round_.status == Round.Status.QUEUED
+
+
+def test_an_abandoned_round_is_found_and_finished(workers):
+    listener = make_listener(10)
+    round_ = runs.request_round(listener.run)[0]  # asked for, but its message was lost
+    runs.enter(round_, Round.Status.EVOLVING)
+    rounds.resume_abandoned()
+    assert wait_for(round_).status == Round.Status.DONE
+
+
+def test_what_cannot_be_played_fails_the_round_with_a_sentence_and_it_can_be_asked_for_again(workers, monkeypatch):
+    from models_store import catalog
+
+    listener = make_listener(11)
+    real = catalog.generator
+
+    def broken(name, **parameters):
+        raise ValueError("the SoundFont is gone")
+
+    monkeypatch.setattr(catalog, "generator", broken)
+    failed = wait_for(feedback.evolve(listener=listener))
+    assert failed.status == Round.Status.FAILED
+    assert "the SoundFont is gone" in failed.message
+    monkeypatch.setattr(catalog, "generator", real)
+    assert wait_for(feedback.evolve(listener=listener)).status == Round.Status.DONE
+
+
+def take(prompt="calm jazz with piano", seed=1):
+    return Take(prompt, seed, 1.0)
+
+
+def in_thread(work):
+    def run():
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_without_a_player_it_waits_says_so_and_goes_on_when_one_is_back(transactional_db, redis_url):
+    said, done = [], []
+    thread = in_thread(lambda: done.append(evaluation.evaluate([take()], Instruments(), on_wait=said.append)))
+    give_up = time.monotonic() + 20
+    while not said and time.monotonic() < give_up:
+        time.sleep(0.05)
+    assert "No player is up" in said[0]
+    with start_worker(app, pool="threads", queues=["gpu"], perform_ping_check=False), presence.present("player"):
+        thread.join(30)
+    assert len(done[0]) == 1
+
+
+def test_a_chunk_that_got_lost_is_sent_again(workers, monkeypatch):
+    from evolution import tasks
+
+    sent = []
+    real = tasks.play_evaluations.delay
+
+    def loses_the_first(message):
+        sent.append(message["name"])
+        if len(sent) > 1:
+            real(message)
+
+    monkeypatch.setattr(tasks.play_evaluations, "delay", loses_the_first)
+    stored = evaluation.evaluate([take()], Instruments())
+    assert len(stored) == 1
+    assert sent[0] == sent[1]
+
+
+def test_a_chunk_that_loses_every_player_is_given_up(transactional_db, redis_url, monkeypatch):
+    from evolution import tasks
+
+    monkeypatch.setattr(tasks.play_evaluations, "delay", lambda message: None)
+    monkeypatch.setattr(evaluation, "PATIENCE", 0.1)
+    with presence.present("player"), pytest.raises(PlayingError, match="players in a row were lost"):
+        evaluation.evaluate([take()], Instruments())
+
+
+def test_a_prompt_that_is_refused_is_refused_with_a_sentence(workers):
+    with pytest.raises(PlayingError) as refused:
+        evaluation.evaluate([take(prompt="")], Instruments())
+    assert "prompt" in str(refused.value)
+    assert not Evaluation.objects.exists()
+
+
+def test_the_same_take_is_played_once(workers):
+    evaluation.evaluate([take(), take(), take(seed=2)], Instruments())
+    before = dict(Evaluation.objects.values_list("key", "created_at"))
+    evaluation.evaluate([take(), take(seed=2)], Instruments())
+    assert dict(Evaluation.objects.values_list("key", "created_at")) == before
+    assert len(before) == 2
+
+
+def test_what_is_recorded_is_kept_with_the_embedding_of_what_is_played(workers):
+    stored = evaluation.record([take()], Instruments())
+    recording = Recording.objects.select_related("evaluation").get(key=next(iter(stored)))
+    assert recording.evaluation_id == recording.key
+    assert recording.file.name.endswith(recording.key + ".mp3")
+
+
+def test_generations_are_kept_with_their_figures(workers):
+    next_playlist(make_listener(12))
+    generation = Generation.objects.get()
+    assert generation.worst <= generation.median <= generation.best
+    assert generation.seconds > 0
+    assert Listener.objects.count() == 1
