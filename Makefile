@@ -36,7 +36,7 @@ demo: install
 	@$(BIN)/python -m evomusic_site.demo
 
 test: install browser
-	$(BIN)/python scripts/npm.py exec --offline -- node --test "tests/unit/js/*.test.mjs"
+	$(BIN)/python scripts/npm.py test --silent
 	$(BIN)/python -m pytest
 
 check: install

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from evolution import presence
+from evolution import broker, presence
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _services() -> Iterator[Finding]:
     except DatabaseError as error:
         yield Finding("database", str(error).splitlines()[0], well=False, remedy="unset DATABASE_URL, or correct it")
         there = {}
-    answers = presence.broker_answers()
+    answers = broker.answers()
     yield Finding("broker", "Redis answers" if answers else "no answer", answers, "" if answers else "see REDIS_URL")
     for role in ("conductor", "player"):
         number = there.get(role, 0)

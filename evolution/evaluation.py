@@ -17,9 +17,8 @@ from hashlib import blake2b
 from typing import Any
 
 import redis
-from django.conf import settings
 
-from evolution import genomes, locks, presence, tasks
+from evolution import broker, genomes, locks, presence, tasks
 from evolution.models import Evaluation, Recording
 
 logger = logging.getLogger(__name__)
@@ -100,15 +99,15 @@ def _fulfil(model: Any, task: Any, takes: Sequence[Take], instruments: Instrumen
         return rows
     reply = f"replies:{uuid.uuid4().hex}"
     chunks = {chunk.name: chunk for chunk in _cut(missing, instruments, reply)}
-    with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        for chunk in chunks.values():
-            _send(task, chunk)
+    for chunk in chunks.values():
+        _send(task, chunk)
+    with broker.connect() as client:
         while chunks:
-            finished = _next_reply(broker, reply)
+            finished = _next_reply(client, reply)
             if finished in chunks:
                 del chunks[finished]
             elif finished is None:
-                _look_again(model, task, broker, chunks, on_wait)
+                _look_again(model, task, chunks, on_wait)
     return _rows(model, wanted)
 
 
@@ -148,10 +147,10 @@ def _send(task: Any, chunk: _Chunk) -> None:
     task.delay(chunk.message)
 
 
-def _next_reply(broker: redis.Redis, reply: str) -> str | None:
+def _next_reply(client: redis.Redis, reply: str) -> str | None:
     """The name of a finished chunk, or None when nothing came in time. Raises PlayingError for a failed one."""
     try:
-        answer = broker.blpop([reply], timeout=PATIENCE)
+        answer = client.blpop([reply], timeout=PATIENCE)
     except redis.RedisError:
         time.sleep(PATIENCE)
         return None
@@ -163,7 +162,7 @@ def _next_reply(broker: redis.Redis, reply: str) -> str | None:
     return str(content["chunk"])
 
 
-def _look_again(model: Any, task: Any, broker: redis.Redis, chunks: dict[str, _Chunk], on_wait: Any) -> None:
+def _look_again(model: Any, task: Any, chunks: dict[str, _Chunk], on_wait: Any) -> None:
     """Nothing came for a while: drop what is stored, send again what nobody has."""
     stored = _rows(model, [key for chunk in chunks.values() for key in chunk.keys])
     for chunk in list(chunks.values()):
@@ -173,11 +172,7 @@ def _look_again(model: Any, task: Any, broker: redis.Redis, chunks: dict[str, _C
         if on_wait:
             on_wait("No player is up. The round goes on as soon as one is back.")
         return
-    try:
-        waiting = int(broker.llen("gpu"))
-    except redis.RedisError:
-        return
-    if waiting:
+    if broker.waiting("gpu") != 0:  # it may be in there; or nobody knows
         return
     playing = locks.held(list(chunks))
     for chunk in chunks.values():

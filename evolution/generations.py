@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+from django.conf import settings
 from django.db import transaction
 
 from evolution import evaluation, genomes, runs
@@ -24,17 +25,19 @@ Waiting = Callable[[str], None] | None
 
 def instruments(run: rows.Run) -> Instruments:
     """What plays and hears in a run."""
-    return Instruments(generator=runs.configuration(run).music_model)
+    name = runs.configuration(run).music_model
+    parameters = {"soundfont_path": settings.SOUNDFONT} if name == "soundfont" and settings.SOUNDFONT else {}
+    return Instruments(generator=name, parameters=parameters)
 
 
 def open_searcher(run: rows.Run) -> Searcher:
     """The run's searcher, where its last stored generation left it."""
-    settings = runs.configuration(run)
+    configuration = runs.configuration(run)
     searcher = build.searcher(
-        settings,
+        configuration,
         seed=run.seed,
-        lexicon=catalog.lexicon(settings.music_model),
-        vocabulary=catalog.vocabulary(settings.music_model),
+        lexicon=catalog.lexicon(configuration.music_model),
+        vocabulary=catalog.vocabulary(configuration.music_model),
     )
     if run.searcher_state:
         searcher.restore(checkpoints.from_bytes(bytes(run.searcher_state)))

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import redis
 import torch
-from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
 from torch import Tensor
 
-from evolution import genomes, locks
+from evolution import broker, genomes, locks
 from evolution.evaluation import Instruments
 from evolution.models import Evaluation, Recording
 from models_store import artefacts, audio, catalog
@@ -62,9 +60,9 @@ def _answer(chunk: Chunk, model: Any, play_items: Any) -> None:
 
 
 def _reply(chunk: Chunk, error: str) -> None:
-    with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        broker.rpush(chunk["reply"], json.dumps({"chunk": chunk["name"], "error": error}))
-        broker.expire(chunk["reply"], REPLY_SECONDS)
+    with broker.connect() as client:
+        client.rpush(chunk["reply"], json.dumps({"chunk": chunk["name"], "error": error}))
+        client.expire(chunk["reply"], REPLY_SECONDS)
 
 
 def _stack(items: Sequence[Chunk]) -> Genomes:

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-import redis
-from django.conf import settings
 from django.db import connection
 
 logger = logging.getLogger(__name__)
@@ -51,15 +49,6 @@ def count() -> dict[str, int]:
             [len(PREFIX) + 1, PREFIX + "%"],
         )
         return dict(cursor.fetchall())
-
-
-def broker_answers() -> bool:
-    """Whether Redis answers within a second."""
-    try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as client:
-            return bool(client.ping())
-    except redis.RedisError:
-        return False
 
 
 def _start(role: str, leave: threading.Event) -> threading.Thread:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from environs import Env, validate
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -52,7 +53,7 @@ def read() -> Environment:
         secure_cookies=env.bool("SECURE_COOKIES", default=False),
         players=env.int("PLAYERS", default=0, validate=validate.Range(min=0)),
         soundfont=env.path("SOUNDFONT", default=None),
-        log_level=env.log_level("LOG_LEVEL", default="INFO") and env.str("LOG_LEVEL", default="INFO").upper(),
+        log_level=env.str("LOG_LEVEL", default="INFO", validate=validate.OneOf(LOG_LEVELS)),
         role=env.str("EVOMUSIC_ROLE", default="command"),
     )
 

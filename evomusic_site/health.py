@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
-from evolution import presence
+from evolution import broker, presence
 
 
 def alive(request: HttpRequest) -> JsonResponse:
@@ -33,7 +33,7 @@ def _state() -> dict[str, bool | int]:
         counts, database = {}, False
     return {
         "database": database,
-        "broker": presence.broker_answers(),
+        "broker": broker.answers(),
         "conductor": counts.get("conductor", 0),
         "players": counts.get("player", 0),
     }

@@ -86,7 +86,8 @@ REDIS_URL = ENVIRONMENT.redis_url
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "capacity": 500, "expiry": 30},
+        # A socket with nothing to hear blocks for 5 s at a time: Redis must be given longer than that to answer.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 30}], "capacity": 500, "expiry": 30},
     },
 }
 
@@ -118,6 +119,7 @@ NODE_MODULES = BASE_DIR / "node_modules"
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/htmx", NODE_MODULES / "htmx.org" / "dist"),
+    ("vendor/brygada", NODE_MODULES / "@fontsource-variable" / "brygada-1918" / "files"),
 ]
 SERVESTATIC_USE_FINDERS = True
 MEDIA_ROOT = STATE_FOLDER / "media"
@@ -126,6 +128,9 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"allow_overwrite": True}},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+
+# A better SoundFont than the one that comes along; None: that one.
+SOUNDFONT = str(ENVIRONMENT.soundfont) if ENVIRONMENT.soundfont else None
 
 # The searcher of people who listen (the schema is evolution/config.py; what is left out has its default there).
 LISTENING_CONFIGURATION: dict[str, object] = {

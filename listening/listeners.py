@@ -46,6 +46,8 @@ def make_synthetic(*, reference_user: int, seed: int) -> Listener:
 def keep(listener: Listener, *, username: str, password: str) -> Listener:
     """Turn a guest into an account: the same listener, so nothing is lost."""
     user = listener.user
+    if user is None:
+        raise ValueError(f"{listener}: expected a person, got a synthetic listener, who cannot have an account")
     user.username = username
     user.set_password(password)
     user.save(update_fields=["username", "password"])

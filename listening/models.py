@@ -25,7 +25,7 @@ class Listener(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
-        if self.user_id:
+        if self.user is not None:
             return f"{'guest' if self.is_guest else self.user.get_username()} ({self.pk})"
         return f"reference user {self.reference_user} ({self.pk})"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import torch
@@ -13,12 +15,14 @@ from evolution import selectors as search
 from evolution.evaluation import Take
 from evolution.models import Candidate, Recording, Round
 from listening.models import Listener, Playlist, PlaylistTrack, TasteSnapshot, Track
-from models_store import artefacts, seeding
+from models_store import artefacts, catalog, prompts, seeding
 from models_store.evaluation import Evaluations
 from models_store.taste import curation
 from models_store.taste.base import Taste
 
 LONGEST_TITLE = 60
+NUMBERED = ", no. "
+KEY = re.compile(r"[a-g]( flat| sharp)? (major|minor)")
 KEPT_VARIETY = 0.6
 """A playlist's variety, as a share of the listener's first playlist's, that curation holds to where it can."""
 MOST_FAULTS = 0.3
@@ -51,10 +55,11 @@ def _choose(listener: Listener, round_: Round, taste: Taste) -> list[Candidate]:
     """The candidates of the round that make its playlist; nothing that the listener has heard already."""
     count = runs.configuration(listener.run).user_model.best_solutions
     played = set(Track.objects.filter(listener=listener).values_list("candidate__evaluation", flat=True))
-    pool = [one for one in search.candidates(round_) if one.evaluation_id not in played]
-    if not pool:
+    fresh = [one for one in search.candidates(round_) if one.evaluation_id not in played]
+    if not fresh:
         raise evaluation.PlayingError("the search found nothing that was not heard before")
-    heard = generations.heard([one.evaluation for one in pool])
+    pool = _one_per_prompt(fresh, at_least=count)
+    heard = generations.heard([one.evaluation for one in pool if one.evaluation is not None])
     if not TasteSnapshot.objects.filter(round=round_, ratings__gt=0).exists():
         return [pool[index] for index in _introduction(heard, taste, count=count)]
     likeness, uncertainty = taste.likeness(heard.embeddings)
@@ -67,6 +72,15 @@ def _choose(listener: Listener, round_: Round, taste: Taste) -> list[Candidate]:
         seed=seeding.derive(listener.run.seed, "playlist", round_.number),
     )
     return [pool[index] for index in chosen]
+
+
+def _one_per_prompt(candidates: Sequence[Candidate], *, at_least: int) -> list[Candidate]:
+    """The fittest candidate of each prompt; more of a prompt only where there would be too few."""
+    ranked = sorted(candidates, key=lambda one: -one.fitness)
+    best = list({one.prompt: one for one in reversed(ranked)}.values())
+    kept = {one.pk for one in best}
+    others = [one for one in ranked if one.pk not in kept]
+    return best + others[: max(0, at_least - len(best))]
 
 
 def _introduction(heard: Evaluations, taste: Taste, *, count: int) -> list[int]:
@@ -87,10 +101,26 @@ def _first_variety(listener: Listener, taste: Taste) -> float:
     return curation.variety(taste.aligner.standardise(generations.heard(evaluations).embeddings))
 
 
-def title(prompt: str) -> str:
-    """What a track is called: the first words of its prompt, as a heading."""
-    head = prompt.split(",")[0].strip() or prompt.strip() or "Untitled"
-    return textwrap.shorten(head[:1].upper() + head[1:], LONGEST_TITLE, placeholder=" …")
+def _titles(listener: Listener, candidates: Sequence[Candidate]) -> list[str]:
+    """A title for each candidate; a listener's later tracks of the same name are numbered: `Calm jazz, no. 2`."""
+    lexicon = catalog.lexicon(runs.configuration(listener.run).music_model)
+    taken = Counter(name.split(NUMBERED)[0] for name in listener.tracks.values_list("title", flat=True))
+    titles = []
+    for candidate in candidates:
+        name = title(candidate.prompt, lexicon)
+        taken[name] += 1
+        titles.append(name if taken[name] == 1 else f"{name}{NUMBERED}{taken[name]}")
+    return titles
+
+
+def title(prompt: str, lexicon: prompts.Lexicon) -> str:
+    """What a track is called: mood, genre (else its first instrument) and key, as a heading."""
+    said = prompts.parse(prompt, lexicon)
+    subject = said.genre or (said.instruments[0] if said.instruments else "")
+    name = " ".join(filter(None, (said.mood, subject))) or prompt.split(",")[0].strip() or "untitled"
+    if said.key:
+        name += f" in {said.key[:1].upper()}{said.key[1:]}" if KEY.match(said.key) else f" in {said.key}"
+    return textwrap.shorten(name[:1].upper() + name[1:], LONGEST_TITLE, placeholder=" …")
 
 
 @transaction.atomic
@@ -104,13 +134,14 @@ def _keep(
     heard = generations.heard([recording.evaluation for recording in recordings])
     projected = taste.aligner.project_songs(heard.embeddings).detach()
     likeness, uncertainty = taste.likeness_of_projected(projected)
+    titles = _titles(listener, candidates)
     playlist = Playlist.objects.create(listener=listener, round=round_, number=round_.number)
     tracks = Track.objects.bulk_create(
         Track(
             listener=listener,
             recording=recording,
             candidate=candidate,
-            title=title(candidate.prompt),
+            title=titles[position],
             prompt=candidate.prompt,
             embedding=projected[position].tolist(),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from evolution import evaluation, generations, locks, runs
+from evolution import broker, evaluation, generations, locks, runs
 from evolution import selectors as search
 from evolution.models import Round
 from evolution.search.fitness import TasteFitness
@@ -43,7 +43,9 @@ def run(round_id: int) -> None:
 
 
 def resume_abandoned() -> None:
-    """Ask again for every pending round that no living conductor works on."""
+    """Ask again for every pending round that no living conductor works on and that is not in the queue."""
+    if broker.waiting("rounds") != 0:
+        return
     pending = search.pending_rounds()
     taken = locks.held([_name(round_id) for round_id in pending])
     for round_id in pending:

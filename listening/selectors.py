@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.core.paginator import Page, Paginator
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -15,7 +15,16 @@ from evolution import selectors as search
 from evolution.models import Round
 from listening.models import Listener, Playlist, Rating, Track
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class _Opinion(TypedDict):
+        opinion: int | None
+
+    RatedTrack = WithAnnotations[Track, _Opinion]
+
 SHARE_RATED = 0.75
+"""Of a playlist's tracks; with so many liked or disliked the next round begins by itself (decision 4)."""
 PLAYLISTS_PER_PAGE = 10
 
 MESSAGES = {
@@ -48,7 +57,7 @@ def pending_round(listener: Listener) -> Round | None:
     return Round.objects.filter(run_id=listener.run_id, status__in=Round.PENDING).first()
 
 
-def with_opinion(tracks: QuerySet[Track]) -> QuerySet[Track]:
+def with_opinion(tracks: QuerySet[Track]) -> QuerySet[RatedTrack]:
     """Tracks with `.opinion`: the value of the latest rating, None where there is none."""
     latest = Rating.objects.filter(track=OuterRef("pk")).order_by("-given_at", "-stored_at")
     return tracks.annotate(opinion=Subquery(latest.values("value")[:1]))
@@ -80,7 +89,7 @@ def tracks_content(tracks: QuerySet[Track]) -> list[dict[str, Any]]:
     return [
         {
             "id": str(track.pk),
-            "position": track.place.position,
+            "position": track.place.position + 1,
             "title": track.title,
             "prompt": track.prompt,
             "seconds": track.recording.seconds,
@@ -96,11 +105,11 @@ def tracks_content(tracks: QuerySet[Track]) -> list[dict[str, Any]]:
 
 def favourites(listener: Listener) -> list[dict[str, Any]]:
     """Every liked track, the newest first."""
-    liked = with_opinion(Track.objects.filter(listener=listener)).filter(opinion=1)
-    return tracks_content(liked.order_by("-created_at"))
+    newest_first = Track.objects.filter(listener=listener).order_by("-created_at", "place__position")
+    return [track for track in tracks_content(newest_first) if track["favourite"]]
 
 
-def history(listener: Listener, page: object) -> tuple[Page[Playlist], list[dict[str, Any]]]:
+def history(listener: Listener, page: str | None) -> tuple[Page[Playlist], list[dict[str, Any]]]:
     """One page of the listener's playlists, the newest first, each with its ratings counted."""
     found = Paginator(Playlist.objects.filter(listener=listener).order_by("-number"), PLAYLISTS_PER_PAGE)
     chosen = found.get_page(page)

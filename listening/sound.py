@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.db.models.fields.files import FieldFile
+from django.http import HttpRequest, HttpResponse
 from django.utils.text import slugify
 
 from listening.models import Track
@@ -17,7 +18,7 @@ UNSATISFIABLE = 416
 def answer(request: HttpRequest, track: Track, *, download: bool) -> HttpResponse:
     """The track's file or the part that was asked for; for its listener alone to keep."""
     file = track.recording.file
-    extension = file.name.rsplit(".", 1)[-1]
+    extension = str(file.name).rsplit(".", 1)[-1]
     kind = TYPES.get(extension, "application/octet-stream")
     size = file.size
     asked = ONE_RANGE.fullmatch(request.headers.get("Range", ""))
@@ -34,7 +35,7 @@ def answer(request: HttpRequest, track: Track, *, download: bool) -> HttpRespons
     return response
 
 
-def _part(file: FileResponse, first: str, last: str, *, size: int, kind: str) -> HttpResponse:
+def _part(file: FieldFile, first: str, last: str, *, size: int, kind: str) -> HttpResponse:
     if first:
         start, end = int(first), min(int(last), size - 1) if last else size - 1
     else:  # the last so many bytes

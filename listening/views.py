@@ -121,7 +121,7 @@ def _track(listener: Listener, track_id: uuid.UUID) -> Track:
 def _page(listener: Listener, **more: Any) -> dict[str, Any]:
     name = listener.user.get_username() if listener.user and not listener.is_guest else "Guest"
     return {
-        "listener": {"name": name, "is_guest": listener.is_guest},
+        "listener": {"id": listener.pk, "name": name, "is_guest": listener.is_guest},
         "state": selectors.state(listener),
         **more,
     }

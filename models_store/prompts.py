@@ -15,7 +15,7 @@ MOST_INSTRUMENTS = 4
 """How many instruments a drawn or evolved prompt names at most. A person may name more."""
 
 Lexicon = Mapping[str, tuple[str, ...]]
-"""Slot -> the words or phrases (lower case) that can fill it. Tempos stand in order, the slowest first."""
+"""Slot -> the words or phrases (lower case) that can fill it. Words for a tempo stand in order, the slowest first."""
 
 _SAID_WITH = {"mood": 0.8, "genre": 0.9, "tempo": 0.6, "key": 0.35, "setting": 0.4}
 _INSTRUMENT_WEIGHTS = (3, 4, 3, 2)
@@ -110,15 +110,13 @@ class _Reading:
 
     def take_phrase(self, meanings: Mapping[str, str], words: str) -> None:
         """meanings: slot -> how the lexicon spells the phrase. words: how the text did."""
-        for slot, phrase in meanings.items():
-            if slot == "instruments":
-                self.instruments.append(phrase)
-            elif slot not in self.said:
-                self.said[slot] = phrase
-            elif self.said[slot] != phrase:
-                continue
-            return
-        self.rest.append(words)
+        free = next((slot for slot in meanings if slot not in self.said and slot != "instruments"), None)
+        if free:
+            self.said[free] = meanings[free]
+        elif "instruments" in meanings:
+            self.instruments.append(meanings["instruments"])
+        elif not any(self.said[slot] == phrase for slot, phrase in meanings.items()):
+            self.rest.append(words)
 
     def prompt(self) -> StructuredPrompt:
         return StructuredPrompt(

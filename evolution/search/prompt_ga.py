@@ -22,7 +22,7 @@ NEW_SEED = "new seed"
 NOVEL = "novel prompt"
 
 MOST_SHARE: Mapping[str, float] = MappingProxyType(
-    {"prompt": 0.125, "genre": 0.25, "mood": 0.25, "instruments": 0.35, "tempo": 0.6}
+    {"prompt": 0.125, "genre": 0.2, "mood": 0.2, "instruments": 0.3, "tempo": 0.5}
 )
 """The largest share of a population that says the same, so that a listener is never offered one thing only."""
 
@@ -196,11 +196,10 @@ def _ranked_draw(
     best = max(fitness[position] for position in contestants)
 
     def key(position: int) -> tuple[float, float]:
-        below = fitness[position] - best
         if temperature == 0.0:
-            return below, 0.0
+            return fitness[position], 0.0
         gumbel = -math.log(-math.log(max(rng.random(), 1e-300)))
-        return below / temperature + gumbel, below
+        return (fitness[position] - best) / temperature + gumbel, fitness[position]
 
     return sorted(contestants, key=key, reverse=True)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 
 from evolution.search.candidates import Candidate, Generation, Scores
+from models_store import seeding
 
 Evaluate = Callable[[Sequence[Candidate]], Scores]
 """Plays and scores a population, in its order. What was played before is answered from what is stored."""
@@ -118,12 +119,8 @@ def _checked(evaluate: Evaluate) -> Evaluate:
 
 
 def derived_seed(*parts: int | str | bytes) -> int:
-    """A seed below 2**31 that depends on every part (BLAKE2b), the same in every process."""
-    digest = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        encoded = part if isinstance(part, bytes) else repr(part).encode()
-        digest.update(len(encoded).to_bytes(8, "big") + encoded)
-    return int.from_bytes(digest.digest(), "big") % MOST_SEED
+    """A seed below 2**31 that depends on every part, the same in every process."""
+    return seeding.derive(*parts) % MOST_SEED
 
 
 def count_of(fraction: float, population_size: int) -> int:
@@ -136,7 +133,7 @@ def count_of(fraction: float, population_size: int) -> int:
 def _candidate_state(candidate: Candidate) -> dict[str, Any]:
     genome = candidate.genome
     return {
-        "genome": genome if isinstance(genome, str) else _tensor(genome),
+        "genome": genome if isinstance(genome, str) else torch.from_numpy(genome.copy()),
         "seed": candidate.seed,
         "prompt": candidate.prompt,
         "parents": list(candidate.parents),
@@ -155,9 +152,3 @@ def _candidate(state: Mapping[str, Any]) -> Candidate:
         operators=tuple(state["operators"]),
         elite=bool(state["elite"]),
     )
-
-
-def _tensor(genome: np.ndarray[Any, Any]) -> Any:
-    import torch  # only vector genomes need it: a prompt search runs without
-
-    return torch.from_numpy(genome.copy())

@@ -6,16 +6,18 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from evotorch import Problem, SolutionBatch, operators
 from evotorch.algorithms import GeneticAlgorithm
 from torch import Tensor
 
 from evolution.search.candidates import Candidate, Scores, genome_bytes
+from evolution.search.lineage import Heard, Lineage, plain, values_of
 from evolution.search.searcher import Evaluate, Population, Searcher, count_of, derived_seed
+from models_store import seeding
 from models_store.generators.base import TokenVocabulary
 
 GA_OPERATORS = (
@@ -51,7 +53,7 @@ class VectorOperator:
         permutes = self.name == "CosynePermutation" and not self.parameters.get("permute_all", False)
         return self.name.endswith("CrossOver") or permutes
 
-    def build(self, problem: Problem, lineage: _Lineage) -> Any:
+    def build(self, problem: Problem, lineage: Lineage) -> Any:
         """The evotorch operator, telling `lineage` whom it takes for parents.
 
         Raises ValueError for an unknown operator or parameter, listing the known ones, and for a value that
@@ -90,7 +92,7 @@ class VectorSearcher(Searcher):
             )
         self._vocabulary = vocabulary
         self._initial = initial.detach().to("cpu", torch.float32).contiguous()
-        self._shape = (int(initial.shape[1]), int(initial.shape[2]))
+        self.shape = (int(initial.shape[1]), int(initial.shape[2]))
         self._bounds = self._box()
 
     def _box(self) -> tuple[Tensor, Tensor]:
@@ -102,18 +104,18 @@ class VectorSearcher(Searcher):
         # evotorch's polynomial mutation divides by the width of the box
         flat = high - low < _NARROWEST
         low, high = torch.where(flat, low - _NARROWEST, low), torch.where(flat, high + _NARROWEST, high)
-        return low.repeat(self._shape[0]), high.repeat(self._shape[0])
+        return low.repeat(self.shape[0]), high.repeat(self.shape[0])
 
     def _problem(self, hear: _Hear) -> Problem:
         """A maximisation that asks `hear`, random numbers from a generator of its own."""
-        return _Heard(hear, self._bounds, derived_seed(self.seed, self._generations, "evotorch"))
+        return _Listening(hear, self._bounds, derived_seed(self.seed, self._generations, "evotorch"))
 
     def _first(self) -> Population:
-        return self._candidates(self._initial.flatten(1))
+        return self.candidates(self._initial.flatten(1))
 
-    def _candidates(self, values: Tensor) -> Population:
+    def candidates(self, values: Tensor) -> Population:
         """Rows [N, tokens * dim] as candidates without a history."""
-        genomes = values.reshape(-1, *self._shape)  # [N, tokens, dim]
+        genomes = values.reshape(-1, *self.shape)  # [N, tokens, dim]
         named = self._vocabulary.nearest(genomes) if self._vocabulary is not None else [""] * len(genomes)
         made = [Candidate(genome.numpy(), 0, prompt) for genome, prompt in zip(genomes, named, strict=True)]
         return tuple(replace(each, seed=derived_seed(self.seed, genome_bytes(each))) for each in made)
@@ -166,17 +168,22 @@ class VectorGA(VectorSearcher):
         self._try_operators()
 
     def _advance(self, population: Population, evaluate: Evaluate) -> tuple[Population, Scores]:
-        lineage = _Lineage(rows=[(position,) for position in range(len(population))])
-        hall = _Hall(self, population, evaluate, lineage, tuple(operator.name for operator in self._operators))
-        algorithm = self._algorithm(hall, lineage)
-        algorithm.population.set_values(_values(population))
+        lineage = Lineage(rows=[(position,) for position in range(len(population))])
+        heard = Heard(population, evaluate, partial(self._children, lineage))
+        algorithm = self._algorithm(heard, lineage)
+        algorithm.population.set_values(values_of(population))
         algorithm.step()
-        return hall.roll(algorithm.population.values)
+        return heard.roll(algorithm.population.values)
 
-    def _algorithm(self, hear: _Hear, lineage: _Lineage) -> GeneticAlgorithm:
+    def _children(self, lineage: Lineage, values: Tensor) -> Population:
+        chain = tuple(operator.name for operator in self._operators)
+        made = zip(self.candidates(values), lineage.rows, strict=True)
+        return tuple(replace(child, parents=parents, operators=chain) for child, parents in made)
+
+    def _algorithm(self, hear: _Hear, lineage: Lineage) -> GeneticAlgorithm:
         problem = self._problem(hear)
         chain = [operator.build(problem, lineage) for operator in self._operators]
-        with torch.random.fork_rng(devices=[]):
+        with seeding.seeded(0):
             algorithm = GeneticAlgorithm(
                 problem,
                 operators=[*chain, _Cut(problem, self.population_size - self._elites, lineage)],
@@ -191,7 +198,7 @@ class VectorGA(VectorSearcher):
 
     def _try_operators(self) -> None:
         """Apply the chain once, unheard: some of evotorch's refusals come only then."""
-        lineage = _Lineage(rows=[(position,) for position in range(self.population_size)])
+        lineage = Lineage(rows=[(position,) for position in range(self.population_size)])
         algorithm = self._algorithm(lambda values: values.mean(dim=1), lineage)
         algorithm.population.set_values(self._initial.flatten(1))
         try:
@@ -201,44 +208,21 @@ class VectorGA(VectorSearcher):
             raise ValueError(f"GA_operators ({names}): {error}") from error
 
 
-@dataclass
-class _Lineage:
-    """Whose children the rows of the batch in the making are: positions in the previous generation.
-
-    evotorch does not say which rows a tournament picked, so the picked rows are looked up by their numbers among
-    those that the tournament was held in; of equal rows the first is named. A permutation (CosynePermutation) mixes
-    all rows: its row counts as a child of the row that stood in its place.
-    """
-
-    rows: list[tuple[int, ...]]
-
-    def cross(self, batch: Tensor, first: Tensor, second: Tensor) -> None:
-        """Pairs of `first` and `second` make two children each: all first children, then all second ones."""
-        positions: dict[bytes, int] = {}
-        for position, row in enumerate(batch.numpy()):
-            positions.setdefault(row.tobytes(), position)
-        pairs = [
-            tuple(dict.fromkeys(self.rows[positions[father.tobytes()]] + self.rows[positions[mother.tobytes()]]))
-            for father, mother in zip(first.numpy(), second.numpy(), strict=True)
-        ]
-        self.rows = pairs + pairs
-
-
-def _following(operator: type, lineage: _Lineage) -> type:
+def _following(operator: type, lineage: Lineage) -> type:
     """The evotorch operator, with its tournaments told to `lineage` and the global generator left in peace.
 
     evotorch draws from the problem's generator, but takes a number from PyTorch's global one beside each draw and
-    throws it away (`make_batched_false_for_vmap`).
+    throws it away (`make_batched_false_for_vmap`): `seeded` puts it back.
     """
 
     class Following(operator):
         def _do(self, batch: SolutionBatch) -> SolutionBatch:
-            with torch.random.fork_rng(devices=[]):
+            with seeding.seeded(0):
                 return super()._do(batch)
 
         def _do_tournament(self, batch: SolutionBatch) -> tuple[Tensor, Tensor]:
             first, second = super()._do_tournament(batch)
-            lineage.cross(_plain(batch.values), _plain(first), _plain(second))
+            lineage.cross(plain(batch.values), plain(first), plain(second))
             return first, second
 
     return Following
@@ -247,79 +231,23 @@ def _following(operator: type, lineage: _Lineage) -> type:
 class _Cut(operators.CopyingOperator):
     """The first children only: as many as there are places."""
 
-    def __init__(self, problem: Problem, places: int, lineage: _Lineage) -> None:
+    def __init__(self, problem: Problem, places: int, lineage: Lineage) -> None:
         super().__init__(problem)
         self._places = places
         self._lineage = lineage
 
     def _do(self, batch: SolutionBatch) -> SolutionBatch:
-        del self._lineage.rows[self._places :]
+        self._lineage.cut(self._places)
         return batch[: self._places] if len(batch) > self._places else batch
 
 
-class _Heard(Problem):
+class _Listening(Problem):
     """evotorch's view of the search: maximise what `hear` answers."""
 
     def __init__(self, hear: _Hear, bounds: tuple[Tensor, Tensor], seed: int) -> None:
-        super().__init__("max", bounds=bounds, solution_length=len(bounds[0]), dtype=torch.float32, seed=seed)
+        low, high = (bound.numpy() for bound in bounds)
+        super().__init__("max", bounds=(low, high), solution_length=len(low), dtype=torch.float32, seed=seed)
         self._hear = hear
 
     def _evaluate_batch(self, solutions: SolutionBatch) -> None:
-        solutions.set_evals(self._hear(_plain(solutions.values)))
-
-
-class _Hall:
-    """Everybody of one step by their numbers: the parents, which come first, then the children."""
-
-    def __init__(
-        self,
-        searcher: VectorSearcher,
-        population: Population,
-        evaluate: Evaluate,
-        lineage: _Lineage,
-        names: tuple[str, ...],
-    ) -> None:
-        self._searcher = searcher
-        self._evaluate = evaluate
-        self._lineage = lineage
-        self._names = names
-        self._population = population
-        self._kept = {
-            genome_bytes(candidate): replace(candidate, parents=(position,), operators=(), elite=True)
-            for position, candidate in reversed(list(enumerate(population)))
-        }
-        self._known: dict[bytes, tuple[Candidate, tuple[float, float, float]]] = {}
-
-    def __call__(self, values: Tensor) -> Tensor:
-        """Fitness [N] of rows [N, tokens * dim]."""
-        candidates = self._children(values) if self._known else self._population
-        scores = self._evaluate(candidates)
-        columns = zip(scores.fitness.tolist(), scores.likeness.tolist(), scores.artefacts.tolist(), strict=True)
-        for candidate, row in zip(candidates, columns, strict=True):
-            genome = genome_bytes(candidate)
-            self._known[genome] = (self._kept.get(genome, candidate), row)
-        return torch.from_numpy(scores.fitness.copy())
-
-    def _children(self, values: Tensor) -> Population:
-        made = self._searcher._candidates(values)
-        return tuple(
-            replace(child, parents=parents, operators=self._names)
-            for child, parents in zip(made, self._lineage.rows, strict=True)
-        )
-
-    def roll(self, values: Tensor) -> tuple[Population, Scores]:
-        """The candidates and scores of rows [N, tokens * dim] that were heard in this step."""
-        genomes = _plain(values).reshape(-1, *self._searcher._shape).numpy()
-        found = [self._known[genome_bytes(Candidate(genome, 0, ""))] for genome in genomes]
-        fitness, likeness, artefacts = np.array([row for _, row in found], dtype=np.float32).T
-        return tuple(candidate for candidate, _ in found), Scores(fitness, likeness, artefacts)
-
-
-def _values(population: Population) -> Tensor:
-    """Genomes as rows [N, tokens * dim]."""
-    return torch.stack([torch.from_numpy(np.array(candidate.genome)).flatten() for candidate in population])
-
-
-def _plain(values: Tensor) -> Tensor:
-    """A contiguous copy as an ordinary tensor: evotorch's own are read-only views."""
-    return torch.Tensor(values.detach().clone()).contiguous()
+        solutions.set_evals(self._hear(plain(solutions.values)))

@@ -49,7 +49,7 @@ def django_db_modify_db_settings(state_folder: Path, redis_url: str) -> None:
     address = services.start_postgresql(state_folder / "postgresql")
     connections["default"].settings_dict.update(settings._database(address))
     django_settings.REDIS_URL = redis_url
-    django_settings.CHANNEL_LAYERS["default"]["CONFIG"]["hosts"] = [redis_url]
+    django_settings.CHANNEL_LAYERS["default"]["CONFIG"]["hosts"][0]["address"] = redis_url
     channel_layers.backends.clear()
     app.conf.broker_url = redis_url.replace("unix://", "redis+socket://")
 

@@ -117,6 +117,6 @@ def test_a_playlist_has_all_that_the_page_needs(mine, listener, make_playlist):
     playlist = make_playlist(listener, tracks=2)
     content = mine.get(f"/api/playlists/{playlist.pk}/").json()
     assert content["number"] == 1
-    assert [track["position"] for track in content["tracks"]] == [0, 1]
+    assert [track["position"] for track in content["tracks"]] == [1, 2]
     assert len(content["tracks"][0]["peaks"]) == 200
     assert content["tracks"][0]["rating"] is None

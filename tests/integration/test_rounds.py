@@ -289,6 +289,20 @@ def test_what_is_recorded_is_kept_with_the_embedding_of_what_is_played(workers):
     assert recording.file.name.endswith(recording.key + ".mp3")
 
 
+def test_a_genetic_algorithm_on_token_embeddings_runs_the_same_loop(workers, settings):
+    search = {"mode": "GA", "population_size": 8}
+    settings.LISTENING_CONFIGURATION = {
+        **SMALL,
+        "evolution": {**SMALL["evolution"], "max_seq_len": 6, "search": search},
+    }
+    listener = make_listener(13)
+    rate_all(listener, next_playlist(listener))
+    next_playlist(listener)
+    genomes = Candidate.objects.filter(generation__round__number=2).values_list("genome", flat=True)
+    assert all(genome["shape"] == [6, 32] for genome in genomes)
+    assert all(Track.objects.values_list("prompt", flat=True))
+
+
 def test_generations_are_kept_with_their_figures(workers):
     next_playlist(make_listener(12))
     generation = Generation.objects.get()

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--songs-file", type=Path, help="keep the played songs here, or take them from here")
         parser.add_argument("--threads", type=int, default=1, help="of torch, whose steps are small here (%(default)s)")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
+    def handle(self, *args: Any, **options: Any) -> None:
         import torch
 
         from models_store.aligner import recipe, shipped

@@ -16,21 +16,27 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--songs", type=int, default=2400, help="songs to play (%(default)s)")
+        parser.add_argument("--songs", type=int, default=2000, help="songs to play (%(default)s)")
         parser.add_argument("--listeners", type=int, default=400, help="reference listeners (%(default)s)")
-        parser.add_argument("--seconds", type=float, default=4.0, help="of each song (%(default)s)")
+        parser.add_argument(
+            "--seconds",
+            type=float,
+            nargs="+",
+            default=[4.0, 12.0, 8.0],
+            help="lengths of the songs, taken in turn (%(default)s)",
+        )
         parser.add_argument("--seed", type=int, default=1, help="of everything (%(default)s)")
         parser.add_argument("--out", type=Path, required=True, help="the checkpoint to write")
         parser.add_argument("--songs-file", type=Path, help="keep the played songs here, or take them from here")
         parser.add_argument("--threads", type=int, default=1, help="of torch, whose steps are small here (%(default)s)")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
+    def handle(self, *args: Any, **options: Any) -> None:
         import torch
 
         from models_store.aligner import recipe
 
         torch.set_num_threads(options["threads"])
-        made = recipe.Recipe(options["songs"], options["listeners"], options["seconds"], options["seed"])
+        made = recipe.Recipe(options["songs"], options["listeners"], tuple(options["seconds"]), options["seed"])
         try:
             trained = recipe.make(
                 made,

@@ -1,0 +1,53 @@
+/** Everything that a key or a button can ask for, by name. */
+
+const SEEK = 5;
+const VOLUME = 0.05;
+
+export function makeCommands({ player, concert, ratings, say, evolve, playFrom, playAll, help, view }) {
+  const rate = (value, track = player.track, title = track?.title) => {
+    if (!track) return;
+    ratings.press({ track: track.id, value, seconds: player.heard(track.id) });
+    const now = ratings.of(track.id);
+    say(now === 0 ? `No opinion on ${title}` : `${now === 1 ? "Liked" : "Disliked"} ${title}`);
+  };
+  const rateRow = (value) => (button) => {
+    const row = button.closest("[data-track]");
+    rate(value, { id: row.dataset.track }, row.querySelector("[data-field=title]").textContent);
+  };
+  const step = (move) => () => {
+    const before = player.track;
+    move();
+    if (player.track !== before) say(player.track.title);
+  };
+  return {
+    toggle: () => player.toggle(),
+    back: () => player.seek(player.time - SEEK),
+    forward: () => player.seek(player.time + SEEK),
+    louder: () => player.setVolume(player.volume + VOLUME),
+    softer: () => player.setVolume(player.volume - VOLUME),
+    mute: () => player.setMuted(!player.muted),
+    replay: () => player.replay(),
+    next: step(() => concert.next()),
+    previous: step(() => concert.previous()),
+    like: () => rate(1),
+    dislike: () => rate(-1),
+    undo: () => ratings.undo((track) => player.heard(track)) && say("Taken back"),
+    "like-track": rateRow(1),
+    "dislike-track": rateRow(-1),
+    "play-track": (button) => playFrom(button.closest("[data-playlist]"), button.closest("[data-track]").dataset.track),
+    "play-all": playAll,
+    "take-offer": () => concert.takeOffer(),
+    evolve,
+    help: () => help.toggle(),
+    "close-help": () => help.close(),
+    more: () => view.toggleMore(),
+  };
+}
+
+/** Run the command of whatever was clicked: one listener for all pages that will ever be swapped in. */
+export function bindClicks(commands, root = document) {
+  root.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-action]");
+    if (button) commands[button.dataset.action]?.(button);
+  });
+}

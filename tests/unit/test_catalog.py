@@ -1,0 +1,104 @@
+"""The catalog finds instruments by name and builds each once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from models_store import catalog
+from models_store.encoders.base import AudioEncoder
+from models_store.generators.base import MusicGenerator
+
+
+def test_importing_the_catalog_and_its_words_imports_no_torch() -> None:
+    code = (
+        "import sys; from models_store import catalog; catalog.describe(); catalog.lexicon('soundfont');"
+        "print([name for name in ('torch', 'numpy', 'torchaudio', 'symusic') if name in sys.modules])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
+
+
+def test_every_entry_says_what_its_instrument_is() -> None:
+    for entry in catalog.describe():
+        if entry.kind == "generator":
+            generator = catalog.generator(entry.name)
+            assert isinstance(generator, MusicGenerator)
+            assert generator.genome_kinds == entry.genome_kinds
+            assert generator.longest_seconds == entry.longest_seconds
+            assert (generator.name, generator.sample_rate) == (entry.name, entry.sample_rate)
+        else:
+            encoder = catalog.encoder(entry.name)
+            assert isinstance(encoder, AudioEncoder)
+            assert (encoder.name, encoder.sample_rate) == (entry.name, entry.sample_rate)
+        assert entry.licence
+
+
+def test_the_same_name_and_parameters_give_the_same_instance() -> None:
+    assert catalog.encoder("spectral") is catalog.encoder("spectral")
+    assert catalog.generator("soundfont") is catalog.generator("soundfont")
+    other = catalog.generator("soundfont", sample_rate=22_050)
+    assert other is not catalog.generator("soundfont")
+    assert other is catalog.generator("soundfont", sample_rate=22_050)
+
+
+def test_threads_that_ask_at_once_get_the_same_instance() -> None:
+    catalog.forget()
+    found: list[AudioEncoder] = []
+    start = threading.Barrier(8)
+
+    def ask() -> None:
+        start.wait()
+        found.append(catalog.encoder("spectral"))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len({id(encoder) for encoder in found}) == 1
+
+
+def test_what_was_forgotten_is_built_again() -> None:
+    before = catalog.encoder("spectral")
+    catalog.forget()
+    assert catalog.encoder("spectral") is not before
+
+
+def test_an_instrument_is_ready_to_play() -> None:
+    sound = catalog.generator("soundfont").generate(["calm jazz"], seconds=0.5, seeds=[1])
+    assert catalog.encoder("spectral").encode(sound).shape == (1, 8, 64)
+
+
+@pytest.mark.parametrize("name", ["soundfonts", "SoundFont", "sound-font"])
+def test_an_unknown_name_is_told_the_nearest(name: str) -> None:
+    for ask in (catalog.generator, catalog.lexicon, catalog.vocabulary):
+        with pytest.raises(ValueError, match=r"unknown generator .* expected one of soundfont.*mean 'soundfont'"):
+            ask(name)
+
+
+def test_a_name_of_the_other_kind_is_unknown() -> None:
+    with pytest.raises(ValueError, match="unknown encoder 'soundfont': expected one of spectral"):
+        catalog.encoder("soundfont")
+
+
+def test_a_parameter_that_is_not_taken_is_refused_and_nothing_is_kept() -> None:
+    with pytest.raises(ValueError, match=r"soundfont: .*'speed'; its parameters: .*sample_rate"):
+        catalog.generator("soundfont", speed=2)
+    with pytest.raises(ValueError, match="sample_rate"):
+        catalog.generator("soundfont", sample_rate=1)
+    assert catalog.generator("soundfont").sample_rate > 1
+
+
+def test_the_vocabulary_embeds_the_words_of_the_lexicon() -> None:
+    vocabulary = catalog.vocabulary("soundfont")
+    assert vocabulary is not None
+    genre = catalog.lexicon("soundfont")["genre"][0]
+    embedded = vocabulary.embed([genre], length=2)
+    assert embedded.shape[:2] == (1, 2)
+    assert genre in vocabulary.nearest(embedded)[0]
