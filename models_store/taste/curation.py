@@ -29,16 +29,14 @@ def compose(
 ) -> list[int]:
     """Choose a playlist: mostly the best, varied, no near copies, a few explorers.
 
-    Greedy maximal marginal relevance (Carbonell and Goldstein 1998, The use of MMR): every next track has the best
-    mix of likeness and distance to the nearest track chosen already. Explorers are tracks of which least is
-    known among the better half; they come in the middle of the playlist.
+    Greedy maximal marginal relevance (Carbonell and Goldstein 1998): every next track has the best mix of likeness and
+    distance to the nearest one chosen. Explorers are the least known of the better half, in mid-playlist.
 
     likeness: [N], any scale. uncertainty: [N], its standard deviation; all 0 means no explorers.
     projected: [N, ...], the space in which candidates differ: projections or the encoder's embeddings.
     count: tracks wanted; all candidates, if there are fewer. explorers: how many of them explore.
     diversity: 0 only the best, 1 only the most different.
-    least_variety: the playlist's `variety` in `projected` that is wanted; diversity is raised step by step
-        until it is reached (or is 1, and the candidates have no more to offer).
+    least_variety: wanted of the playlist, in `projected`: diversity is raised until it is reached, or is 1.
     seed: breaks ties.
     Returns distinct indices into the candidates, in playing order.
     """

@@ -102,9 +102,11 @@ async def test_nobody_is_turned_away():
     await one.connect()
     closed = await one.receive_output()
     assert (closed["type"], closed["code"]) == ("websocket.close", 4401)
+    await one.disconnect()
 
 
 async def test_another_site_s_page_cannot_open_a_socket():
     _, session = await logged_in()
     one = socket(session, headers=[(b"origin", b"http://evil.example"), (b"host", b"localhost")])
     assert not (await one.connect())[0]
+    await one.disconnect()

@@ -13,7 +13,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "evomusic_site.settings"
 import evomusic_site.asgi
 from django.urls import get_resolver
 get_resolver().url_patterns
-heavy = {"torch", "torchaudio", "evotorch", "scipy", "symusic", "sklearn", "matplotlib", "pandas"}
+heavy = {"torch", "torchaudio", "evotorch", "scipy", "sklearn", "matplotlib", "pandas"}
 print(sorted(heavy & set(sys.modules)))
 """
 

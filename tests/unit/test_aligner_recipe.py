@@ -1,0 +1,50 @@
+"""The recipe: songs, listeners, training, a checkpoint; and the same again to check it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models_store.aligner import recipe, shipped, training
+from models_store.aligner.model import AlignerConfig, AlignerV2
+
+SHORT = training.TrainingConfig(batch=16, steps=2, epochs=2)
+SMALL = recipe.Recipe(songs=40, listeners=10, seconds=(0.3, 0.5), seed=6)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("aligner")
+    recipe.make(SMALL, recipe.embedded_studio(), out=folder / "one.pt", songs_file=folder / "songs.pt", how=SHORT)
+    return folder
+
+
+def test_what_is_made_is_an_aligner_of_the_embedded_encoder(made: Path) -> None:
+    config = shipped.load(made / "one.pt").config
+
+    assert (config.users, config.layers, config.dim) == (10, 8, 64)
+
+
+def test_a_check_plays_the_songs_again_and_finds_the_figures_of_the_making(made: Path) -> None:
+    played_again = recipe.check(made / "one.pt", recipe.embedded_studio())
+    kept = recipe.check(made / "one.pt", recipe.embedded_studio(), songs_file=made / "songs.pt")
+
+    assert played_again == kept
+    assert played_again.songs == 8
+    assert played_again.listeners == 10
+
+
+def test_songs_of_another_recipe_are_refused(made: Path) -> None:
+    with pytest.raises(ValueError, match="expected 41 songs, got 40"):
+        recipe.make(
+            replace(SMALL, songs=41), recipe.embedded_studio(), out=made / "two.pt", songs_file=made / "songs.pt"
+        )
+
+
+def test_a_checkpoint_without_a_recipe_cannot_be_checked(tmp_path: Path) -> None:
+    shipped.save(AlignerV2(AlignerConfig(users=2, layers=1, dim=2)), tmp_path / "other.pt", notes={})
+
+    with pytest.raises(ValueError, match="its recipe is not in it"):
+        recipe.check(tmp_path / "other.pt", recipe.embedded_studio())
