@@ -99,7 +99,7 @@ class UserConf(_Section):
 
     memory_length: Count = 50
     amount: Count = 1
-    init: Init = "rmean"
+    init: Init = "mean"
     rmean: Annotated[float, Field(ge=0.0)] = 0.1
     minibatch: bool = False
 
@@ -107,8 +107,8 @@ class UserConf(_Section):
 class TrainConf(_Section):
     """How a taste is learned from the memory."""
 
-    lr: Annotated[float, Field(gt=0.0)] = 0.001
-    epochs: Count = 5
+    lr: Annotated[float, Field(gt=0.0)] = 0.05
+    epochs: Count = 50
     learner: Learner = "infonce"
 
 

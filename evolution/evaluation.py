@@ -12,19 +12,16 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from hashlib import blake2b
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import redis
 
 from evolution import broker, genomes, locks, presence, tasks
 from evolution.models import Evaluation, Recording
+from evolution.takes import Instruments, Take
 
 logger = logging.getLogger(__name__)
-
-VERSION = 1
-"""Part of every key: raise it when a generator or an encoder sounds or hears differently than before."""
 
 CHUNKS_PER_PLAYER = 2
 SMALLEST_CHUNK, LARGEST_CHUNK = 2, 64
@@ -34,30 +31,6 @@ PATIENCE = 1.0  # seconds without a reply after which the rows are looked at
 
 class PlayingError(RuntimeError):
     """A player could not play a chunk; the message is a sentence for people."""
-
-
-@dataclass(frozen=True)
-class Instruments:
-    """What plays and what hears: the part of an evaluation that is the same for a whole run."""
-
-    generator: str = "soundfont"
-    encoder: str = "spectral"
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Take:
-    """One genome to be played: with which seed, for how many seconds."""
-
-    genome: genomes.Genome
-    seed: int
-    seconds: float
-
-    def key(self, instruments: Instruments) -> str:
-        """The hash of all that the sound and its embedding depend on."""
-        genome = genomes.to_json(self.genome)
-        content = [VERSION, asdict(instruments), genome, self.seed, round(self.seconds, 6)]
-        return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=32).hexdigest()
 
 
 def evaluate(

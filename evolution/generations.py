@@ -12,11 +12,11 @@ from django.db import transaction
 
 from evolution import evaluation, genomes, runs
 from evolution import models as rows
-from evolution.evaluation import Instruments, Take
 from evolution.search import build
 from evolution.search.candidates import Candidate, Generation, Scores
 from evolution.search.fitness import Fitness
 from evolution.search.searcher import Searcher
+from evolution.takes import Instruments, Take
 from models_store import catalog, checkpoints
 from models_store.evaluation import Evaluations
 

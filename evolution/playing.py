@@ -14,8 +14,8 @@ from django.db import transaction
 from torch import Tensor
 
 from evolution import broker, genomes, locks
-from evolution.evaluation import Instruments
 from evolution.models import Evaluation, Recording
+from evolution.takes import Instruments
 from models_store import artefacts, audio, catalog
 from models_store.audio import Audio
 from models_store.evaluation import Evaluations, play

@@ -133,12 +133,7 @@ STORAGES = {
 SOUNDFONT = str(ENVIRONMENT.soundfont) if ENVIRONMENT.soundfont else None
 
 # The searcher of people who listen (the schema is evolution/config.py; what is left out has its default there).
-LISTENING_CONFIGURATION: dict[str, object] = {
-    "user_model": {
-        "user_conf": {"init": "mean"},
-        "train_conf": {"learner": "infonce", "lr": 0.1, "epochs": 60},
-    },
-}
+LISTENING_CONFIGURATION: dict[str, object] = {}
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
 CELERY_TASK_IGNORE_RESULT = True

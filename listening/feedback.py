@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from evolution import runs
 from evolution.models import Round
-from listening import events, selectors, tasks
+from listening import events, queue, selectors
 from listening.models import Listener, Rating
 
 LONGEST_LISTEN = 24 * 3600.0  # seconds
@@ -88,6 +88,6 @@ def evolve(*, listener: Listener) -> Round:
     """Ask for the next playlist; while one is being made, that one is given."""
     round_, is_new = runs.request_round(listener.run)
     if is_new:
-        transaction.on_commit(lambda: tasks.enqueue(round_.pk))
+        transaction.on_commit(lambda: queue.enqueue(round_.pk))
         transaction.on_commit(lambda: events.progress(listener, round_))
     return round_

@@ -12,8 +12,8 @@ from django.db import transaction
 
 from evolution import evaluation, generations, genomes, runs
 from evolution import selectors as search
-from evolution.evaluation import Take
 from evolution.models import Candidate, Recording, Round
+from evolution.takes import Take
 from listening.models import Listener, Playlist, PlaylistTrack, TasteSnapshot, Track
 from models_store import artefacts, catalog, prompts, seeding
 from models_store.evaluation import Evaluations

@@ -12,8 +12,8 @@ from django.db.models import OuterRef, Subquery
 
 from evolution import generations, runs
 from evolution.config import UserModel
-from evolution.evaluation import Instruments
 from evolution.models import Round
+from evolution.takes import Instruments
 from listening.models import Listener, Rating, TasteSnapshot, Track
 from models_store import seeding
 from models_store.aligner import shipped

@@ -8,7 +8,7 @@ from evolution import broker, evaluation, generations, locks, runs
 from evolution import selectors as search
 from evolution.models import Round
 from evolution.search.fitness import TasteFitness
-from listening import events, playlists, profiles, tasks
+from listening import events, playlists, profiles, queue
 from listening.models import Listener, Playlist
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def resume_abandoned() -> None:
     taken = locks.held([_name(round_id) for round_id in pending])
     for round_id in pending:
         if _name(round_id) not in taken:
-            tasks.enqueue(round_id)
+            queue.enqueue(round_id)
 
 
 def _make(listener: Listener, round_: Round) -> Playlist:

@@ -13,8 +13,8 @@ from django.utils import timezone
 from torch import Tensor
 
 from evolution import evaluation, generations, runs
-from evolution.evaluation import Take
 from evolution.models import Round
+from evolution.takes import Take
 from listening import feedback, listeners, profiles, selectors
 from listening.feedback import Opinion
 from listening.models import Listener, Playlist, Track

@@ -59,7 +59,7 @@ class InfoNCE(TasteLearner):
     """Learns by softmax InfoNCE over liked versus rated songs, and what a score of 0 means.
 
     With only likes the contrast is the neutral song; with only dislikes the neutral song is what is preferred to
-    them; with neither, the taste is the start. Never NaN. Figures in aligner/README.md.
+    them; with neither, the taste is the start. Never NaN.
     """
 
     aligner: AlignerV2

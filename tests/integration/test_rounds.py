@@ -12,9 +12,10 @@ from django.db import connection
 from django.utils import timezone
 
 from evolution import evaluation, generations, locks, presence, runs
-from evolution.evaluation import Instruments, PlayingError, Take
+from evolution.evaluation import PlayingError
 from evolution.models import Candidate, Evaluation, Generation, Recording, Round
 from evolution.search.fitness import TasteFitness
+from evolution.takes import Instruments, Take
 from evomusic_site.celery import app
 from listening import feedback, listeners, profiles, rounds, selectors
 from listening.feedback import Opinion
@@ -261,7 +262,7 @@ def test_a_chunk_that_got_lost_is_sent_again(workers, monkeypatch):
 def test_a_chunk_that_loses_every_player_is_given_up(transactional_db, redis_url, monkeypatch):
     from evolution import tasks
 
-    monkeypatch.setattr(tasks.play_evaluations, "delay", lambda message: None)
+    monkeypatch.setattr(tasks.play_evaluations, "delay", lambda _: None)
     monkeypatch.setattr(evaluation, "PATIENCE", 0.1)
     with presence.present("player"), pytest.raises(PlayingError, match="players in a row were lost"):
         evaluation.evaluate([take()], Instruments())

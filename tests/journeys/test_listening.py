@@ -122,7 +122,7 @@ def test_ratings_made_offline_are_kept_and_sent_once(guest):
     expect(player(guest)).to_contain_text("2 ratings waiting")
     assert rating(guest, 0) == "1"
     guest.context.set_offline(False)
-    expect(player(guest)).not_to_contain_text("waiting to be sent")
+    expect(guest.locator("[data-pending]")).to_be_hidden()
     assert state(guest)["rated"] == 2
     guest.reload()
     guest.wait_for_selector("li[data-track]")

@@ -51,7 +51,7 @@ def test_a_full_disk_is_said_before_anything_starts(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 12_000_000))
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    with pytest.raises(services.ServiceError, match="no disk space.*12 MB free"):
+    with pytest.raises(services.ServiceError, match=r"no disk space.*12 MB free"):
         services.start(tmp_path)
 
 

@@ -1,0 +1,37 @@
+"""What is asked of a player: which instruments, and which genome for how long."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from evolution import genomes
+
+VERSION = 1
+"""Part of every key: raise it when a generator or an encoder sounds or hears differently than before."""
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What plays and what hears: the part of an evaluation that is the same for a whole run."""
+
+    generator: str = "soundfont"
+    encoder: str = "spectral"
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Take:
+    """One genome to be played: with which seed, for how many seconds."""
+
+    genome: genomes.Genome
+    seed: int
+    seconds: float
+
+    def key(self, instruments: Instruments) -> str:
+        """The hash of all that the sound and its embedding depend on."""
+        genome = genomes.to_json(self.genome)
+        content = [VERSION, asdict(instruments), genome, self.seed, round(self.seconds, 6)]
+        return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=32).hexdigest()

@@ -1,0 +1,121 @@
+"""The recipe of the shipped aligner: play songs, invent listeners, train, measure; and the same again to check it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from models_store import checkpoints
+from models_store.aligner import shipped, training, world
+from models_store.aligner.model import AlignerConfig
+from models_store.encoders.base import AudioEncoder
+from models_store.generators.base import MusicGenerator
+from models_store.prompts import Lexicon
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what comes out: songs of these lengths in turn, listeners, and the seed of it all."""
+
+    songs: int = 2000
+    listeners: int = 400
+    seconds: tuple[float, ...] = world.LENGTHS
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Who plays and who hears."""
+
+    generator: MusicGenerator
+    encoder: AudioEncoder
+    lexicon: Lexicon
+
+
+def embedded_studio() -> Studio:
+    """The embedded generator and encoder: nothing to download."""
+    from models_store.encoders.spectral import SpectralEncoder
+    from models_store.generators.soundfont.generator import SoundFontGenerator
+    from models_store.generators.soundfont.vocabulary import LEXICON
+
+    return Studio(SoundFontGenerator(), SpectralEncoder(), LEXICON)
+
+
+def make(
+    recipe: Recipe,
+    studio: Studio,
+    *,
+    out: Path,
+    songs_file: Path | None = None,
+    how: training.TrainingConfig | None = None,
+    progress: bool = False,
+) -> training.Trained:
+    """Make an aligner and write it to `out`.
+
+    songs_file: where the songs are kept, or come from if they are there; None: they are played and forgotten.
+    how: of the training; None: as the shipped aligner was trained.
+    Raises ValueError for a recipe that cannot be followed.
+    """
+    songs, listeners = _world(recipe, studio, songs_file, progress)
+    config = AlignerConfig(users=recipe.listeners, layers=songs.embeddings.shape[1], dim=songs.embeddings.shape[2])
+    trained = training.train(
+        songs.embeddings, listeners, config, how or training.TrainingConfig(), seed=recipe.seed, progress=progress
+    )
+    notes = {
+        "recipe": asdict(recipe),
+        "generator": studio.generator.name,
+        "encoder": studio.encoder.name,
+        "figures": asdict(trained.figures),
+    }
+    shipped.save(trained.aligner, out, notes=notes)
+    return trained
+
+
+def check(
+    checkpoint: Path, studio: Studio, *, songs_file: Path | None = None, progress: bool = False
+) -> training.Figures:
+    """Play the songs of a checkpoint's recipe again and measure it on those it was not trained on.
+
+    Raises ValueError for a checkpoint that was made of other sounds, or that no recipe made.
+    """
+    aligner = shipped.load(checkpoint)
+    notes = checkpoints.load(checkpoint).notes
+    if "recipe" not in notes:
+        raise ValueError(f"{checkpoint}: expected a checkpoint that train_aligner made; its recipe is not in it")
+    for part, used in (("generator", studio.generator.name), ("encoder", studio.encoder.name)):
+        if notes[part] != used:
+            raise ValueError(f"{checkpoint}: was trained with the {part} {notes[part]!r}, not {used!r}")
+    recipe = Recipe(**notes["recipe"])
+    songs, listeners = _world(recipe, studio, songs_file, progress)
+    test = training.split(len(songs), seed=recipe.seed).test
+    return training.measure(aligner, songs.embeddings[test], listeners.likes[:, test])
+
+
+def _world(
+    recipe: Recipe, studio: Studio, songs_file: Path | None, progress: bool
+) -> tuple[world.Songs, world.Listeners]:
+    """The songs and listeners of a recipe."""
+    if songs_file is not None and songs_file.is_file():
+        songs = world.load(songs_file)
+        if len(songs) != recipe.songs:
+            raise ValueError(f"{songs_file}: expected {recipe.songs} songs, got {len(songs)}; made for another recipe?")
+        logger.info("%d songs from %s", len(songs), songs_file)
+    else:
+        studio.generator.prepare()
+        studio.encoder.prepare()
+        songs = world.play_songs(
+            studio.generator,
+            studio.encoder,
+            studio.lexicon,
+            count=recipe.songs,
+            seconds=recipe.seconds,
+            seed=recipe.seed,
+            progress=progress,
+        )
+        if songs_file is not None:
+            songs_file.parent.mkdir(parents=True, exist_ok=True)
+            world.save(songs_file, songs)
+    return songs, world.invent_listeners(songs, count=recipe.listeners, seed=recipe.seed)

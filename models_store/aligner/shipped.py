@@ -1,0 +1,46 @@
+"""Aligners in files: the checkpoints that our own command trained, and anybody's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from models_store import checkpoints
+from models_store.aligner.model import AlignerConfig, AlignerV2
+
+FOLDER = Path(__file__).resolve().parents[2] / "aligner"
+"""Where the shipped checkpoints are, with the README that says how each was made: one per encoder."""
+
+
+def path_of(encoder: str) -> Path:
+    """The shipped checkpoint for the encoder of this name. Raises ValueError where none is shipped."""
+    path = FOLDER / f"{encoder}.pt"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.pt"))) or "none"
+        raise ValueError(
+            f"aligner: no checkpoint is shipped for the encoder {encoder!r} (there are: {known}); "
+            "train one with `python manage.py train_aligner`"
+        )
+    return path
+
+
+def save(aligner: AlignerV2, path: Path, *, notes: dict[str, Any]) -> None:
+    """Write weights, config and notes on how they were made (plain numbers and strings)."""
+    checkpoints.save(path, weights=aligner.state_dict(), config=asdict(aligner.config), notes=notes)
+
+
+def load(path: Path) -> AlignerV2:
+    """The aligner in a file, in evaluation mode and frozen. Raises ValueError for a file that is not one of ours."""
+    kept = checkpoints.load(path)
+    try:
+        aligner = AlignerV2(AlignerConfig(**kept.config))
+        aligner.load_state_dict(kept.weights)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path}: expected an aligner's checkpoint: {error}") from error
+    return aligner.eval().requires_grad_(False)
+
+
+def load_for(encoder: str) -> AlignerV2:
+    """The shipped aligner for the encoder of this name."""
+    return load(path_of(encoder))

@@ -1,0 +1,263 @@
+"""Train an aligner on who listened to what, and measure how well it knows songs that it was not trained on."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from models_store.aligner.model import AlignerConfig, AlignerV2
+from models_store.aligner.world import Listeners
+
+logger = logging.getLogger(__name__)
+
+TYPICAL_SHARE = (0.20, 0.45)
+_HEARD = 512
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train.
+
+    batch: pairs of a listener and a song listened to, per step; as many songs again are drawn uniformly.
+    steps: per epoch. epochs: at most. patience: epochs without a better validation AUC before the end; the rate
+    falls to a third after half as many. weight_decay: of everything but the table and the temperature.
+    table_decay: of the user table: keeps its embeddings one cloud around zero.
+    calibration: weight of the penalty on liking another share of the songs than the listener does.
+    softness: of the sign of a cosine in that penalty. noise: deviation of what is added to the standardised
+    features in training, so that few songs are not learned by heart.
+    """
+
+    batch: int = 256
+    steps: int = 40
+    epochs: int = 45
+    patience: int = 6
+    lr: float = 1e-3
+    weight_decay: float = 0.3
+    table_decay: float = 0.2
+    calibration: float = 10.0
+    softness: float = 0.1
+    noise: float = 1.5
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices of the songs to train on, to stop by and to test on."""
+
+    train: Tensor
+    validation: Tensor
+    test: Tensor
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What an aligner knows of songs that it was not trained on.
+
+    auc: mean over the listeners of the ROC AUC of the cosine against their likes; auc_low and auc_high: 10th and
+    90th percentile. liked: the same three of the share of these songs that the reference listener's own score
+    calls positive. typical: share of the listeners for whom that is within TYPICAL_SHARE.
+    """
+
+    songs: int
+    listeners: int
+    auc: float
+    auc_low: float
+    auc_high: float
+    liked: float
+    liked_low: float
+    liked_high: float
+    typical: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An aligner in evaluation mode, its figures on the test songs, and what it took."""
+
+    aligner: AlignerV2
+    figures: Figures
+    epochs: int
+    seconds: float
+
+
+def split(count: int, *, seed: int) -> Split:
+    """70 % of `count` songs to train on, 10 % to stop by, 20 % to test on."""
+    if count < 20:
+        raise ValueError(f"training.split: expected at least 20 songs, got {count}")
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    first, second = round(0.7 * count), round(0.8 * count)
+    return Split(order[:first], order[first:second], order[second:])
+
+
+def train(
+    embeddings: Tensor,
+    listeners: Listeners,
+    config: AlignerConfig,
+    how: TrainingConfig,
+    *,
+    seed: int,
+    progress: bool = False,
+) -> Trained:
+    """Train on songs [N, layers, dim] and who listened to them.
+
+    InfoNCE as in CLIP (Radford et al. 2021, section 2.3) from the listener's side, with the batch's songs that a
+    listener does not like as negatives, plus a calibration: the share of songs with a positive cosine
+    shall be the share that the listener likes. AdamW, decay on plateau, early stopping on the AUC of the validation
+    songs; the best epoch is kept.
+    Raises ValueError if songs, listeners and config do not fit together.
+    """
+    if listeners.likes.shape != (config.users, len(embeddings)):
+        raise ValueError(
+            f"train: expected likes of shape {(config.users, len(embeddings))}, got {tuple(listeners.likes.shape)}"
+        )
+    began = time.perf_counter()
+    parts = split(len(embeddings), seed=seed)
+    aligner = AlignerV2(config, seed=seed)
+    aligner.fit_features(embeddings[parts.train])
+    batches = _Batches(embeddings, listeners, parts.train, how, seed)
+    held_out, held_likes = embeddings[parts.validation], listeners.likes[:, parts.validation]
+    aucs = _fit(aligner, batches, how, held_out, held_likes, progress=progress)
+    calibrate(aligner, held_out, batches.share)
+    aligner.eval().requires_grad_(False)
+    figures = measure(aligner, embeddings[parts.test], listeners.likes[:, parts.test])
+    return Trained(aligner, figures, len(aucs), time.perf_counter() - began)
+
+
+def _fit(
+    aligner: AlignerV2, batches: _Batches, how: TrainingConfig, held_out: Tensor, held_likes: Tensor, *, progress: bool
+) -> list[float]:
+    """Train until the AUC on songs held out [N, layers, dim] gets no better; the AUC after each epoch."""
+    optimiser = torch.optim.AdamW(_groups(aligner, how), lr=how.lr)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimiser, mode="max", factor=1 / 3, patience=how.patience // 2
+    )
+    best, best_epoch = copy.deepcopy(aligner.state_dict()), 0
+    aucs: list[float] = []
+    for epoch in tqdm(range(how.epochs), desc="epochs", disable=not progress):
+        for _ in range(how.steps):
+            loss = batches.loss(aligner)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        aucs.append(float(user_aucs(_scores(aligner, held_out), held_likes).mean()))
+        plateau.step(aucs[-1])
+        if aucs[-1] >= max(aucs):
+            best, best_epoch = copy.deepcopy(aligner.state_dict()), epoch
+        elif epoch - best_epoch >= how.patience:
+            break
+        logger.debug("epoch %d: loss %.3f, validation AUC %.4f", epoch + 1, float(loss.detach()), aucs[-1])
+    aligner.load_state_dict(best)
+    return aucs
+
+
+def calibrate(aligner: AlignerV2, embeddings: Tensor, share: Tensor, *, steps: int = 200) -> None:
+    """Move the user table, and nothing else, until the cosine's sign means what it says.
+
+    On songs [N, layers, dim] that were not trained on, each reference listener's cosine shall be positive for its
+    `share` [users] of them: on the training songs themselves liked songs score higher than new ones
+    will. Embeddings are held back from moving further than that takes.
+    """
+    with torch.no_grad():
+        songs = aligner.project_songs(embeddings)
+        trained = aligner.user_table.clone()
+    table = trained.clone().requires_grad_()
+    optimiser = torch.optim.Adam([table], lr=0.01)
+    for _ in range(steps):
+        cosine = aligner.project_users(table) @ songs.T  # [users, N]
+        liked = (cosine / 0.03).sigmoid().mean(dim=1)
+        loss = (liked - share).square().sum() + 0.003 * (table - trained).square().sum()
+        (table.grad,) = torch.autograd.grad(loss, [table])
+        optimiser.step()
+    with torch.no_grad():
+        aligner.user_table.copy_(table)
+
+
+def measure(aligner: AlignerV2, embeddings: Tensor, likes: Tensor) -> Figures:
+    """The figures of an aligner on songs [N, layers, dim] and likes (bool) [users, N]."""
+    scores = _scores(aligner, embeddings)
+    aucs = user_aucs(scores, likes)
+    liked = (scores > 0).float().mean(dim=1)
+    low, high = TYPICAL_SHARE
+    auc_low, auc_high = (float(aucs.quantile(part)) for part in (0.1, 0.9))
+    liked_low, liked_high = (float(liked.quantile(part)) for part in (0.1, 0.9))
+    return Figures(
+        songs=scores.shape[1],
+        listeners=scores.shape[0],
+        auc=float(aucs.mean()),
+        auc_low=auc_low,
+        auc_high=auc_high,
+        liked=float(liked.mean()),
+        liked_low=liked_low,
+        liked_high=liked_high,
+        typical=float(((liked >= low) & (liked <= high)).float().mean()),
+    )
+
+
+def user_aucs(scores: Tensor, likes: Tensor) -> Tensor:
+    """ROC AUC of each row of scores [M, N] against likes (bool) [M, N]; only of rows that have both kinds: [<= M].
+
+    The share of pairs of a liked and another song that are in the right order (Mann and Whitney 1947); no
+    two scores are expected to be equal.
+    """
+    ranks = scores.argsort(dim=1).argsort(dim=1).double() + 1.0
+    positive = likes.sum(dim=1).double()
+    negative = likes.shape[1] - positive
+    both = (positive > 0) & (negative > 0)
+    wins = (ranks * likes).sum(dim=1) - positive * (positive + 1) / 2
+    return (wins[both] / (positive * negative)[both]).float()
+
+
+@torch.no_grad()
+def _scores(aligner: AlignerV2, embeddings: Tensor) -> Tensor:
+    """Cosines [users, N] of all reference listeners and songs [N, layers, dim]."""
+    return aligner.project_users(aligner.reference_users()) @ aligner.project_songs(embeddings).T
+
+
+def _groups(aligner: AlignerV2, how: TrainingConfig) -> list[dict[str, object]]:
+    """Parameter groups: the table and the temperature are not decayed like weights."""
+    apart = {id(aligner.user_table), id(aligner.log_temperature)}
+    return [
+        {"params": [aligner.user_table], "lr": how.lr * 10, "weight_decay": how.table_decay},
+        {"params": [aligner.log_temperature], "weight_decay": 0.0},
+        {"params": [p for p in aligner.parameters() if id(p) not in apart], "weight_decay": how.weight_decay},
+    ]
+
+
+class _Batches:
+    """Draws batches and says how wrong an aligner is on them."""
+
+    def __init__(
+        self, embeddings: Tensor, listeners: Listeners, train_songs: Tensor, how: TrainingConfig, seed: int
+    ) -> None:
+        self.embeddings = embeddings[train_songs]
+        self.likes = listeners.likes[:, train_songs]
+        self.share = self.likes.float().mean(dim=1)
+        self.how = how
+        self.generator = torch.Generator().manual_seed(seed)
+        counts = listeners.counts[:, train_songs]
+        self.listening = (counts.sum(dim=1) > 0).nonzero().flatten()
+        # Drawn once, for a draw per step costs as much as the step.
+        self.heard = torch.multinomial(counts[self.listening], _HEARD, replacement=True, generator=self.generator)
+
+    def loss(self, aligner: AlignerV2) -> Tensor:
+        """InfoNCE plus calibration on a new batch."""
+        size, generator = self.how.batch, self.generator
+        who = torch.randint(len(self.listening), (size,), generator=generator)
+        users = self.listening[who]
+        heard = self.heard[who, torch.randint(_HEARD, (size,), generator=generator)]  # [batch]
+        drawn = torch.randint(len(self.embeddings), (size,), generator=generator)
+        chosen = torch.cat([heard, drawn])  # [2 * batch]
+        songs = self.embeddings[chosen]
+        songs = songs + self.how.noise * aligner.feature_scale * torch.randn(songs.shape, generator=generator)
+        cosine = aligner.project_users(aligner.user_table[users]) @ aligner.project_songs(songs).T
+        logits = cosine / aligner.temperature  # [batch, 2 * batch]
+        likes = self.likes[users][:, chosen]
+        negative = logits.masked_fill(likes, float("-inf")).logsumexp(dim=1, keepdim=True)  # [batch, 1]
+        each = (torch.logaddexp(logits, negative) - logits) * likes
+        contrast = (each.sum(dim=1) / likes.sum(dim=1)).mean()
+        liked = (cosine[:, size:] / self.how.softness).sigmoid().mean(dim=1)
+        return contrast + self.how.calibration * (liked - self.share[users]).square().mean()
