@@ -77,14 +77,13 @@ def store_rating(listener: Listener, content: Any) -> Answer:
         return {"error": str(error)}, 400
     except Track.DoesNotExist:
         return {"error": "There is no such track."}, 404
-    evolving = feedback.evolve_if_rated(listener=listener) if stored.is_new and stored.rating.value else None
-    rated, needed = selectors.rated(listener)
+    progress = feedback.evolve_if_rated(listener=listener)
     answer = {
         "track": str(stored.rating.track_id),
         "value": stored.rating.value,
-        "rated": rated,
-        "needed": needed,
-        "evolving": evolving is not None,
+        "rated": progress.rated,
+        "needed": progress.needed,
+        "evolving": progress.round is not None,
     }
     return answer, 201 if stored.is_new else 200
 

@@ -74,13 +74,22 @@ def record(*, listener: Listener, opinion: Opinion) -> Stored:
     return Stored(rating=rating, is_new=True)
 
 
-def evolve_if_rated(*, listener: Listener) -> Round | None:
-    """The round that is being made for the listener; one begins when enough of the newest playlist is rated."""
-    pending = selectors.pending_round(listener)
-    if pending is not None:
-        return pending
+@dataclass(frozen=True)
+class Progress:
+    """How much of the newest playlist is rated, how much is enough, and the round that is being made."""
+
+    rated: int
+    needed: int
+    round: Round | None
+
+
+def evolve_if_rated(*, listener: Listener) -> Progress:
+    """Begin the next round when enough of the newest playlist is rated and none is being made."""
     rated, needed = selectors.rated(listener)
-    return evolve(listener=listener) if rated >= needed > 0 else None
+    round_ = selectors.pending_round(listener)
+    if round_ is None and rated >= needed > 0:
+        round_ = evolve(listener=listener)
+    return Progress(rated, needed, round_)
 
 
 @transaction.atomic

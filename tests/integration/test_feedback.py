@@ -90,7 +90,7 @@ def test_enough_ratings_begin_the_next_round_and_no_more_than_one(listener, make
     rounds = []
     for place in playlist.places.all():
         feedback.record(listener=listener, opinion=opinion(place.track, -1))
-        rounds.append(feedback.evolve_if_rated(listener=listener))
+        rounds.append(feedback.evolve_if_rated(listener=listener).round)
     assert rounds[0] is None
     assert rounds[1] is None
     assert rounds[2] == rounds[3]
@@ -102,7 +102,7 @@ def test_no_opinion_counts_as_unrated(listener, make_playlist):
     for place in playlist.places.all():
         feedback.record(listener=listener, opinion=opinion(place.track, 0))
     assert selectors.rated(listener) == (0, 3)
-    assert feedback.evolve_if_rated(listener=listener) is None
+    assert feedback.evolve_if_rated(listener=listener).round is None
 
 
 def test_asking_twice_for_the_next_playlist_asks_once(listener, django_capture_on_commit_callbacks):
