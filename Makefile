@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
-export PORT HOST
 
 .DEFAULT_GOAL := help
 .PHONY: help install browser demo test check format bench clean
