@@ -28,7 +28,8 @@ class DemoError(RuntimeError):
 
 def main() -> int:
     """Run the demo; 0 after Ctrl-C, 1 with one sentence when it cannot start."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job starts with SIGINT ignored
+        signal.signal(number, _interrupt)
     try:
         _run(environment.read())
     except (DemoError, services.ServiceError, EnvError) as error:

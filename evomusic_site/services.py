@@ -169,6 +169,8 @@ def revive(state_folder: Path) -> list[str]:
     said = []
     postgresql, broker = state_folder / "postgresql", state_folder / "redis"
     if str(broker) in _ours and not answers(_ours[str(broker)]):
+        if str(broker) in _launched:
+            _stop(_launched[str(broker)])
         _launch_redis(broker, _ours[str(broker)])
         said.append("Redis had ended; it was started again.")
     if str(postgresql) in _ours and not _running(postgresql):

@@ -23,7 +23,9 @@ from models_store.taste.base import Taste
 LONGEST_TITLE = 60
 NUMBERED = ", no. "
 KEY = re.compile(r"[a-g]( flat| sharp)? (major|minor)")
-KEPT_VARIETY = 0.6
+DIVERSITY = 0.45
+"""How much a playlist's variety weighs beside likeness, in [0, 1]."""
+KEPT_VARIETY = 0.75
 """A playlist's variety, as a share of the listener's first playlist's, that curation holds to where it can."""
 MOST_FAULTS = 0.3
 """Artefacts of a track that may introduce the system to somebody."""
@@ -68,6 +70,7 @@ def _choose(listener: Listener, round_: Round, taste: Taste) -> list[Candidate]:
         uncertainty,
         taste.aligner.standardise(heard.embeddings),
         count=count,
+        diversity=DIVERSITY,
         least_variety=KEPT_VARIETY * _first_variety(listener, taste),
         seed=seeding.derive(listener.run.seed, "playlist", round_.number),
     )
