@@ -15,21 +15,23 @@ help:
 $(VENV)/.installed: pyproject.toml scripts/mend_torchaudio.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "EvoMusic needs Python 3.11 or newer; this is $$($(PYTHON) --version). Name another: make PYTHON=python3.12 ..."; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[web,player,dev]"
-	$(BIN)/python scripts/mend_torchaudio.py
-	touch $@
+	@echo "Installing into $(VENV): a few minutes the first time ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[web,player,dev]"
+	@$(BIN)/python scripts/mend_torchaudio.py
+	@touch $@
 
 node_modules/.installed: package.json package-lock.json .npmrc $(VENV)/.installed
-	$(BIN)/python scripts/npm.py ci --no-audit --no-fund --silent
-	touch $@
+	@$(BIN)/python scripts/npm.py ci --no-audit --no-fund --silent
+	@touch $@
 
 install: $(VENV)/.installed node_modules/.installed
 
 # A browser for the journeys: the machine's, else Debian's or Playwright's.
 browser: install
-	$(BIN)/python scripts/find_browser.py --install
+	@$(BIN)/python scripts/find_browser.py --install
 
 demo: install
 	@$(BIN)/python -m evomusic_site.demo

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from django.core.files.base import ContentFile
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from torch import Tensor
 
 from evolution import broker, genomes, locks
@@ -53,9 +53,11 @@ def _answer(chunk: Chunk, model: Any, play_items: Any) -> None:
                 play_items(chunk, items)
         except ValueError as refusal:
             error = str(refusal)
-        except Exception as failure:
+        except DatabaseError:
+            raise  # no reply: the conductor sends the chunk again
+        except Exception:
             logger.exception("%s could not be played", chunk["name"])
-            error = f"the music could not be made ({type(failure).__name__}: {failure})"
+            error = "the music could not be made, for a reason that is ours"
     _reply(chunk, error)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 
+import redis
+from django.db import DatabaseError
+
 from evolution import broker, evaluation, generations, locks, runs
 from evolution import selectors as search
 from evolution.models import Round
@@ -34,9 +37,12 @@ def run(round_id: int) -> None:
         except evaluation.PlayingError as error:
             _fail(listener, round_, f"This round could not be finished: {error}.")
             return
-        except ValueError:
-            logger.exception("%s", round_)
-            _fail(listener, round_, "This round could not be finished: what it needs does not fit together.")
+        except (DatabaseError, redis.RedisError):
+            raise  # the round stays pending: it is taken up again when the services are back
+        except Exception:
+            # Left pending, it would be tried again for ever, and the listener would wait for ever.
+            logger.exception("%s could not be finished", round_)
+            _fail(listener, round_, "This round could not be finished, for a reason that is ours. Try again.")
             return
         runs.enter(round_, Round.Status.DONE)
         events.playlist_ready(listener, playlist)

@@ -214,6 +214,44 @@ def test_what_cannot_be_played_fails_the_round_with_a_sentence_and_it_can_be_ask
     assert wait_for(feedback.evolve(listener=listener)).status == Round.Status.DONE
 
 
+def test_an_error_of_ours_fails_the_round_instead_of_repeating_it_for_ever(workers, monkeypatch):
+    from listening import playlists
+
+    def broken(*arguments, **options):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(playlists, "compose", broken)
+    failed = wait_for(feedback.evolve(listener=make_listener(14)))
+    assert failed.status == Round.Status.FAILED
+    assert "a reason that is ours" in failed.message
+    assert "a bug" not in failed.message
+
+
+def test_a_round_that_lost_its_database_is_taken_up_again(workers, monkeypatch):
+    from django.db import OperationalError
+
+    from listening import playlists
+
+    real, calls = playlists.compose, []
+
+    def loses_it_once(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 1:
+            raise OperationalError("the connection is lost")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(playlists, "compose", loses_it_once)
+    round_ = feedback.evolve(listener=make_listener(15))
+    give_up = time.monotonic() + 30
+    while not calls and time.monotonic() < give_up:
+        time.sleep(0.05)
+    round_.refresh_from_db()
+    assert round_.status == Round.Status.COMPOSING
+    time.sleep(0.3)
+    rounds.resume_abandoned()
+    assert wait_for(round_).status == Round.Status.DONE
+
+
 def take(prompt="calm jazz with piano", seed=1):
     return Take(prompt, seed, 1.0)
 
