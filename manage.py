@@ -25,7 +25,7 @@ def main() -> int:
         working = command in WITH_WORKERS and not asks_for_help
         with processes.workers(settings) if working else nullcontext():
             execute_from_command_line(sys.argv)
-    except (services.ServiceError, processes.ProcessError, EnvError) as error:
+    except (services.ServiceError, processes.ProcessError, EnvError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

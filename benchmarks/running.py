@@ -20,7 +20,6 @@ import requests
 
 from evomusic_site.environment import ROOT
 
-START_SECONDS = 180.0
 ROUND_SECONDS = 120.0
 
 

@@ -1,11 +1,21 @@
-"""The broker, asked directly: does it answer, and how much waits in a queue."""
+"""The broker, asked directly: does it answer, how much waits in a queue, and what it is like to lose it."""
 
 from __future__ import annotations
 
+import django.db
+import kombu.exceptions
 import redis
 from django.conf import settings
 
 PATIENCE = 1.0  # seconds
+
+SERVICES_LOST = (
+    django.db.OperationalError,
+    django.db.InterfaceError,
+    redis.RedisError,
+    kombu.exceptions.OperationalError,
+)
+"""What is raised when the database or the broker is away: the same work can succeed when they are back."""
 
 
 def connect() -> redis.Redis:

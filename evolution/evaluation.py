@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 CHUNKS_PER_PLAYER = 2
 SMALLEST_CHUNK, LARGEST_CHUNK = 2, 64
 MOST_ATTEMPTS = 6
+EXPIRY = 1800  # seconds; a copy that no player acknowledged must not come back for ever
 PATIENCE = 1.0  # seconds without a reply after which the rows are looked at
 
 
@@ -58,6 +59,7 @@ class _Chunk:
     name: str
     message: dict[str, Any]
     attempts: int = 0
+    was_claimed: bool = False
 
     @property
     def keys(self) -> list[str]:
@@ -117,7 +119,8 @@ def _send(task: Any, chunk: _Chunk) -> None:
     if chunk.attempts >= MOST_ATTEMPTS:
         raise PlayingError(f"the music could not be made: {MOST_ATTEMPTS} players in a row were lost while making it")
     chunk.attempts += 1
-    task.delay(chunk.message)
+    chunk.was_claimed = False
+    task.apply_async([chunk.message], expires=EXPIRY)
 
 
 def _next_reply(client: redis.Redis, reply: str) -> str | None:
@@ -145,10 +148,11 @@ def _look_again(model: Any, task: Any, chunks: dict[str, _Chunk], on_wait: Any) 
         if on_wait:
             on_wait("No player is up. The round goes on as soon as one is back.")
         return
-    if broker.waiting("gpu") != 0:  # it may be in there; or nobody knows
-        return
+    in_queue = broker.waiting("gpu") != 0  # or nobody knows
     playing = locks.held(list(chunks))
     for chunk in chunks.values():
-        if chunk.name not in playing:
+        if chunk.name in playing:
+            chunk.was_claimed = True
+        elif chunk.was_claimed or not in_queue:
             logger.warning("%s was lost; it is sent again", chunk.name)
             _send(task, chunk)

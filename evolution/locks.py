@@ -33,6 +33,7 @@ def held(names: list[str]) -> set[str]:
         cursor.execute(
             "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks"
             " WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
         numbers = {row[0] for row in cursor.fetchall()}
     return {name for name in names if number(name) in numbers}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from django.core.files.base import ContentFile
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from torch import Tensor
 
 from evolution import broker, genomes, locks
@@ -53,7 +53,7 @@ def _answer(chunk: Chunk, model: Any, play_items: Any) -> None:
                 play_items(chunk, items)
         except ValueError as refusal:
             error = str(refusal)
-        except DatabaseError:
+        except broker.SERVICES_LOST:
             raise  # no reply: the conductor sends the chunk again
         except Exception:
             logger.exception("%s could not be played", chunk["name"])

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from django.db import connection
@@ -17,6 +18,10 @@ from django.db import connection
 logger = logging.getLogger(__name__)
 
 PREFIX = "evomusic-here "
+_COUNT = (
+    "SELECT substr(application_name, %s), count(*) FROM pg_stat_activity"
+    " WHERE application_name LIKE %s AND datname = current_database() GROUP BY 1"
+)
 INTERVAL = 3.0  # seconds between two looks at the held connection
 
 
@@ -43,12 +48,17 @@ def present(role: str) -> Iterator[None]:
 def count() -> dict[str, int]:
     """How many processes of each role are there."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT substr(application_name, %s), count(*) FROM pg_stat_activity"
-            " WHERE application_name LIKE %s GROUP BY 1",
-            [len(PREFIX) + 1, PREFIX + "%"],
-        )
+        cursor.execute(_COUNT, [len(PREFIX) + 1, PREFIX + "%"])
         return dict(cursor.fetchall())
+
+
+def probe() -> dict[str, int] | None:
+    """The same by a connection of its own, within seconds; None when the database does not answer."""
+    try:
+        with psycopg.connect(**_parameters("probe"), autocommit=True, connect_timeout=2) as asked:
+            return dict(asked.execute(_COUNT, [len(PREFIX) + 1, PREFIX + "%"]).fetchall())
+    except psycopg.Error:
+        return None
 
 
 def _start(role: str, leave: threading.Event) -> threading.Thread:
@@ -58,14 +68,19 @@ def _start(role: str, leave: threading.Event) -> threading.Thread:
 
 
 def _hold(role: str, leave: threading.Event) -> None:
-    parameters = {**connection.get_connection_params(), "application_name": PREFIX + role}
-    for ours in ("cursor_factory", "context", "prepare_threshold", "pool"):
-        parameters.pop(ours, None)
     while not leave.is_set():
         try:
-            with psycopg.connect(**parameters, autocommit=True) as held:
+            with psycopg.connect(**_parameters(PREFIX + role), autocommit=True) as held:
                 while not leave.wait(INTERVAL):
                     held.execute("SELECT 1")
         except psycopg.Error:
             logger.warning("%s: the database does not answer; asking again in %.0f s", role, INTERVAL)
             leave.wait(INTERVAL)
+
+
+def _parameters(name: str) -> dict[str, Any]:
+    """How Django connects, for a plain connection under this name."""
+    parameters = {**connection.get_connection_params(), "application_name": name}
+    for ours in ("cursor_factory", "context", "prepare_threshold", "pool"):
+        parameters.pop(ours, None)
+    return parameters

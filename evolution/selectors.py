@@ -10,9 +10,12 @@ def latest_round(run: Run) -> Round | None:
     return run.rounds.order_by("-number").first()
 
 
-def pending_rounds() -> list[int]:
-    """The ids of all rounds that are asked for and not finished, oldest first."""
-    return list(Round.objects.filter(status__in=Round.PENDING).order_by("requested_at").values_list("pk", flat=True))
+def pending_rounds(*, begun_only: bool = False) -> list[int]:
+    """The ids of all rounds that are asked for (or, of these, that were begun) and not finished, oldest first."""
+    found = Round.objects.filter(status__in=Round.PENDING)
+    if begun_only:
+        found = found.exclude(started_at=None)
+    return list(found.order_by("requested_at").values_list("pk", flat=True))
 
 
 def best_fitness(round_: Round) -> list[float]:

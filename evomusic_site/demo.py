@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import signal
 import socket
 import subprocess
@@ -19,6 +18,8 @@ from evomusic_site import environment, processes, services
 from evomusic_site.processes import READY_SECONDS, RESTART_PAUSE, Family
 
 WATCH_INTERVAL = 0.5
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+EVERYWHERE = ("0.0.0.0", "")  # noqa: S104  # addresses that mean all of this machine's
 SERVICE_INTERVAL = 3.0
 
 
@@ -28,12 +29,15 @@ class DemoError(RuntimeError):
 
 def main() -> int:
     """Run the demo; 0 after Ctrl-C, 1 with one sentence when it cannot start."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job starts with SIGINT ignored
+    for number in STOPPING:  # a shell's background job starts with SIGINT ignored
         signal.signal(number, _interrupt)
     try:
         _run(environment.read())
     except (DemoError, services.ServiceError, EnvError) as error:
         print(f"EvoMusic: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"EvoMusic: {error.strerror}: {error.filename}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped. Every listener, rating and track is kept for the next start.")
@@ -46,6 +50,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _run(settings: environment.Environment) -> None:
     address = f"http://{settings.host}:{settings.port}"
+    inside = f"http://127.0.0.1:{settings.port}" if settings.host in EVERYWHERE else address
     settings.state_folder.mkdir(parents=True, exist_ok=True)
     with _only_one(settings.state_folder, address):
         family = Family(settings.state_folder)
@@ -54,7 +59,7 @@ def _run(settings: environment.Environment) -> None:
         print("Starting PostgreSQL and Redis ...", flush=True)
         services.start(settings.state_folder)
         _migrate()
-        count = settings.players or os.cpu_count() or 1
+        count = settings.players or processes.default_players()
         programs = [
             processes.web(settings.host, settings.port),
             processes.conductor(settings.state_folder),
@@ -63,11 +68,15 @@ def _run(settings: environment.Environment) -> None:
         print(f"Starting web, conductor and {count} player(s) ...", flush=True)
         try:
             family.start(programs)
-            if processes.wait_until_ready(address, players=count, seconds=READY_SECONDS) is None:
-                raise DemoError(f"it did not get ready in {READY_SECONDS:.0f} s; the logs are in {family.logs}")
+            if processes.wait_until_ready(family, inside, players=count, seconds=READY_SECONDS) is None:
+                ended = ", ".join(program.name for program, _ in family.dead())
+                why = f"{ended} ended" if ended else f"it did not get ready in {READY_SECONDS:.0f} s"
+                raise DemoError(f"{why}; the logs are in {family.logs}")
             print(f"\n    EvoMusic is ready: {address}\n\nCtrl-C stops it. Logs: {family.logs}", flush=True)
             _watch(family, settings.state_folder)
         finally:
+            for number in STOPPING:  # a second Ctrl-C must not leave half of them running
+                signal.signal(number, signal.SIG_IGN)
             family.stop()
 
 
@@ -86,10 +95,13 @@ def _only_one(state_folder: Path, address: str) -> IO[str]:
 
 
 def _free_port(host: str, port: int) -> None:
-    with socket.socket() as probe:
+    family, kind, *_, address = socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(address)
         except OSError as error:
             raise DemoError(
                 f"port {port} of {host} cannot be used ({error.strerror}): choose another, as in `make demo PORT=8001`"

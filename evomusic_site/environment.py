@@ -5,6 +5,7 @@ A bad value is an `environs.EnvError` that names the variable. `.env.example` li
 
 from __future__ import annotations
 
+import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,15 +41,16 @@ def read() -> Environment:
     env = Env()
     env.read_env(str(ROOT / ".env"), recurse=False)
     state_folder = env.path("EVOMUSIC_STATE", default=ROOT / "var")
+    host = env.str("HOST", default="127.0.0.1")
     return Environment(
         state_folder=state_folder,
         database_url=env.str("DATABASE_URL", default=""),
         redis_url=env.str("REDIS_URL", default=""),
         secret_key=env.str("SECRET_KEY", default="") or _kept_secret(state_folder),
         debug=env.bool("DEBUG", default=False),
-        host=env.str("HOST", default="127.0.0.1"),
+        host=host,
         port=env.int("PORT", default=8000, validate=validate.Range(min=1, max=65535)),
-        allowed_hosts=env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]),
+        allowed_hosts=env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", host]),
         trusted_origins=env.list("TRUSTED_ORIGINS", default=[]),
         secure_cookies=env.bool("SECURE_COOKIES", default=False),
         players=env.int("PLAYERS", default=0, validate=validate.Range(min=0)),
@@ -61,8 +63,10 @@ def read() -> Environment:
 def _kept_secret(state_folder: Path) -> str:
     """A secret of this installation: made once, readable by its owner alone."""
     path = state_folder / "secret_key"
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         state_folder.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
+        draft = path.with_suffix(f".{os.getpid()}")  # whole or not at all, also on a full disk
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        draft.replace(path)
     return path.read_text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
 from evolution import broker, presence
@@ -24,16 +23,10 @@ def _answer(*, status: int) -> JsonResponse:
 
 
 def _state() -> dict[str, bool | int]:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        counts = presence.count()
-        database = True
-    except DatabaseError:
-        counts, database = {}, False
+    counts = presence.probe()
     return {
-        "database": database,
+        "database": counts is not None,
         "broker": broker.answers(),
-        "conductor": counts.get("conductor", 0),
-        "players": counts.get("player", 0),
+        "conductor": (counts or {}).get("conductor", 0),
+        "players": (counts or {}).get("player", 0),
     }

@@ -13,7 +13,7 @@ POLICY = "; ".join(
         "default-src 'self'",
         "img-src 'self' data:",
         "media-src 'self' blob:",
-        "connect-src 'self' ws: wss:",
+        "connect-src 'self'",
         "object-src 'none'",
         "base-uri 'self'",
         "form-action 'self'",

@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from evomusic_site.environment import ROOT, Environment
 STOP_SECONDS = 4.0  # for a process to finish what it does; then it is killed, and what it did is done again later
 RESTART_PAUSE = 1.0
 READY_SECONDS = 120.0
+MOST_PLAYERS = 8  # started without being asked for; each holds connections to the database
 NICENESS = {"web": 0, "conductor": 5, "player": 10}
 """Pages answer while music is made: the web process goes first when the processor is short."""
 
@@ -98,7 +99,10 @@ class Family:
     def dead(self) -> list[tuple[Program, int]]:
         """Programs that have ended, with their exit codes (negative: the signal)."""
         codes = [(program, process.poll()) for program, process in self.running.items()]
-        return [(program, code) for program, code in codes if code is not None]
+        dead = [(program, code) for program, code in codes if code is not None]
+        for program, _ in dead:
+            _end_group(self.running[program].pid)  # the conductor's beat is a child that outlives it
+        return dead
 
     def stop(self) -> None:
         """End all of them: asked first, killed after a few seconds."""
@@ -107,11 +111,10 @@ class Family:
                 process.terminate()
         give_up = time.monotonic() + STOP_SECONDS
         for process in self.running.values():
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.05, give_up - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end_group(process.pid)
+            process.wait()
         self.running.clear()
         self.record.unlink(missing_ok=True)
 
@@ -126,9 +129,11 @@ class Family:
             try:
                 process = psutil.Process(pid)
                 if abs(process.create_time() - created) < 1.0:  # the number was not given to another program since
-                    process.send_signal(signal.SIGKILL)
+                    _end_group(pid)
                     process.wait(5)
                     ended += 1
+            except psutil.NoSuchProcess:
+                _end_group(pid)  # its leader is gone; the others of the session may live
             except psutil.Error:
                 continue
         return ended
@@ -144,10 +149,25 @@ class Family:
         self.record.write_text(json.dumps(pairs))
 
 
-def wait_until_ready(address: str, *, players: int, seconds: float) -> dict[str, int] | None:
-    """Ask /readyz until database, broker, a conductor and all players are there; None when they are not in time."""
+def _end_group(leader: int) -> None:
+    """Kill what is left of a program's session: each program leads one, named by its process id."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def default_players() -> int:
+    """One per processor core that we may use; more than a few share one memory bus and gain little."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, MOST_PLAYERS)
+
+
+def wait_until_ready(family: Family, address: str, *, players: int, seconds: float) -> dict[str, int] | None:
+    """Ask /readyz until database, broker, a conductor and all players are there.
+
+    None when they are not in time, or when one of the family has ended.
+    """
     give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
+    while time.monotonic() < give_up and not family.dead():
         state = readiness(address)
         if state and state["database"] and state["broker"] and state["conductor"] and state["players"] >= players:
             return state
@@ -178,7 +198,7 @@ def workers(settings: Environment) -> Iterator[None]:
     if there.get("conductor") and there.get("player"):
         yield
         return
-    count = settings.players or os.cpu_count() or 1
+    count = settings.players or default_players()
     family = Family(settings.state_folder, {}, record="workers.json")
     family.end_leftovers()
     try:

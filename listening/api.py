@@ -112,7 +112,10 @@ def _seconds(content: dict[str, Any]) -> float:
     seconds = content.get("seconds", 0)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise RatingError(f"seconds: expected a number of seconds heard, got {str(seconds)[:80]!r}")
-    return float(seconds)
+    try:
+        return float(seconds)
+    except OverflowError:
+        raise RatingError("seconds: expected a number of seconds heard, got one too large") from None
 
 
 def _moment(content: dict[str, Any]) -> datetime:

@@ -85,8 +85,9 @@ class Progress:
 
 def evolve_if_rated(*, listener: Listener) -> Progress:
     """Begin the next round when enough of the newest playlist is rated and none is being made."""
-    rated, needed = selectors.rated(listener)
+    # In this order: when no round is pending, the playlist that is counted afterwards is the newest.
     round_ = selectors.pending_round(listener)
+    rated, needed = selectors.rated(listener)
     if round_ is None and rated >= needed > 0:
         round_ = evolve(listener=listener)
     return Progress(rated, needed, round_)

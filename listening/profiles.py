@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
+from django.utils import timezone
 
 from evolution import generations, runs
 from evolution.config import UserModel
@@ -38,9 +40,10 @@ def aligner_of(listener: Listener) -> AlignerV2:
     return aligner(Path(settings.BASE_DIR, path) if path else None)
 
 
-def memory(listener: Listener, *, rounds: int) -> Memory:
-    """The current ratings of the last `rounds` rounds in which something was rated."""
-    latest = Rating.objects.filter(track=OuterRef("pk")).order_by("-given_at", "-stored_at")
+def memory(listener: Listener, *, rounds: int, until: datetime) -> Memory:
+    """The ratings of the last `rounds` rounds in which something was rated, as they stood at the moment `until`."""
+    known = Rating.objects.filter(track=OuterRef("pk"), stored_at__lte=until)
+    latest = known.order_by("-given_at", "-stored_at")
     rated = (
         Track.objects.filter(listener=listener)
         .annotate(opinion=Subquery(latest.values("value")[:1]))
@@ -58,17 +61,21 @@ def memory(listener: Listener, *, rounds: int) -> Memory:
 
 
 def learn(listener: Listener, round_: Round) -> Taste:
-    """Learn the listener's taste for a round and keep it; a round that has one already gives that one again."""
+    """Learn the listener's taste for a round and keep it.
+
+    A round that has one already gives that one again, whatever was rated since: a repeated round is the same round.
+    """
     model = aligner_of(listener)
     kept = TasteSnapshot.objects.filter(round=round_).first()
     configuration = runs.configuration(listener.run)
     how = configuration.user_model
-    known = memory(listener, rounds=how.user_conf.memory_length)
+    moment = kept.created_at if kept is not None else timezone.now()
+    known = memory(listener, rounds=how.user_conf.memory_length, until=moment)
     seed = seeding.derive(listener.run.seed, "taste", round_.number)
     learner = InfoNCE(model, _learner_config(how))
     started = time.monotonic()
     taste = learner.learn(known, seed=seed) if len(known) else mean_taste(model)
-    if kept is not None:  # a repeated round: what was decided stays decided
+    if kept is not None:
         return Taste(model, torch.tensor(kept.embedding, dtype=torch.float32), alternatives=taste.alternatives)
     TasteSnapshot.objects.create(
         listener=listener,
@@ -77,6 +84,7 @@ def learn(listener: Listener, round_: Round) -> Taste:
         embedding=taste.user.tolist(),
         ratings=len(known),
         seconds=time.monotonic() - started,
+        created_at=moment,
     )
     return taste
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import logging
 
-import redis
-from django.db import DatabaseError
-
 from evolution import broker, evaluation, generations, locks, runs
 from evolution import selectors as search
 from evolution.models import Round
@@ -31,13 +28,16 @@ def run(round_id: int) -> None:
         round_ = Round.objects.select_related("run__experiment").filter(pk=round_id).first()
         if round_ is None or round_.status not in Round.PENDING:
             return
-        listener = Listener.objects.select_related("run__experiment").get(run_id=round_.run_id)
+        listener = Listener.objects.select_related("run__experiment").filter(run_id=round_.run_id).first()
+        if listener is None:  # deleted since
+            runs.enter(round_, Round.Status.FAILED, message="Nobody listens any more.")
+            return
         try:
             playlist = _make(listener, round_)
         except evaluation.PlayingError as error:
             _fail(listener, round_, f"This round could not be finished: {error}.")
             return
-        except (DatabaseError, redis.RedisError):
+        except broker.SERVICES_LOST:
             raise  # the round stays pending: it is taken up again when the services are back
         except Exception:
             # Left pending, it would be tried again for ever, and the listener would wait for ever.
@@ -49,10 +49,11 @@ def run(round_id: int) -> None:
 
 
 def resume_abandoned() -> None:
-    """Ask again for every pending round that no living conductor works on and that is not in the queue."""
-    if broker.waiting("rounds") != 0:
-        return
-    pending = search.pending_rounds()
+    """Ask again for every pending round that no living conductor works on.
+
+    One that was never begun is probably in the queue still: it is asked for again only when the queue is empty.
+    """
+    pending = search.pending_rounds(begun_only=broker.waiting("rounds") != 0)
     taken = locks.held([_name(round_id) for round_id in pending])
     for round_id in pending:
         if _name(round_id) not in taken:

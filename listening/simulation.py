@@ -69,7 +69,7 @@ def run(
             feedback.evolve(listener=person)
         said = []
         for person, playlist in _as_they_come(people, number):
-            said.append(_listen(person, playlist, number, seed=seed, noise=noise))
+            said.append(_listen(person, playlist, number, noise=noise))
             if on_progress:
                 on_progress(number, len(said))
         figures.append(_figures(number, said))
@@ -106,7 +106,7 @@ def _as_they_come(people: list[Listener], number: int) -> Iterable[tuple[Listene
         time.sleep(POLL_SECONDS)
 
 
-def _listen(person: Listener, playlist: Playlist, number: int, *, seed: int, noise: float) -> _Heard:
+def _listen(person: Listener, playlist: Playlist, number: int, *, noise: float) -> _Heard:
     judge = SyntheticListener(profiles.reference(person), noise=noise)
     tracks = list(
         Track.objects.filter(place__playlist=playlist)
@@ -114,7 +114,7 @@ def _listen(person: Listener, playlist: Playlist, number: int, *, seed: int, noi
         .order_by("place__position")
     )
     embeddings = generations.heard([track.recording.evaluation for track in tracks]).embeddings
-    ratings = judge.rate(embeddings, seed=seeding.derive(seed, "rating", person.run_id, number))
+    ratings = judge.rate(embeddings, seed=seeding.derive(person.run.seed, "rating", number))
     for track, value in zip(tracks, ratings.tolist(), strict=True):
         opinion = Opinion(
             id=uuid.uuid4(),
@@ -124,7 +124,9 @@ def _listen(person: Listener, playlist: Playlist, number: int, *, seed: int, noi
             given_at=timezone.now(),
         )
         feedback.record(listener=person, opinion=opinion)
-    control = judge.rate(_control(person, number, len(tracks)), seed=seeding.derive(seed, "control", number))
+    control = judge.rate(
+        _control(person, number, len(tracks)), seed=seeding.derive(person.run.seed, "control rating", number)
+    )
     standard = profiles.aligner_of(person).standardise(embeddings)
     return _Heard(_liked(ratings), _liked(control), curation.variety(standard), selectors.rated(person)[0])
 

@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from listening.models import Track
 
 TYPES = {"mp3": "audio/mpeg", "ogg": "audio/ogg", "flac": "audio/flac", "wav": "audio/wav"}
-ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 UNSATISFIABLE = 416
 
 

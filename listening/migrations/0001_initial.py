@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
                 ('embedding', pgvector.django.vector.VectorField(help_text='The learned user embedding [emb_size].')),
                 ('ratings', models.PositiveIntegerField(help_text='How many likes and dislikes it was learned from.')),
                 ('seconds', models.FloatField(help_text='How long learning took.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_at', models.DateTimeField(help_text='The moment up to which ratings were taken.')),
                 ('listener', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tastes', to='listening.listener')),
                 ('round', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='taste', to='evolution.round')),
             ],

@@ -56,6 +56,7 @@ def test_the_same_rating_again_is_no_error(mine, listener, make_playlist):
         {"track": None},
         {"seconds": "long"},
         {"seconds": -3},
+        {"seconds": 10**400},
         {"given_at": "yesterday"},
         {"given_at": "2026-01-02T03:04:05"},
         {"given_at": 5},

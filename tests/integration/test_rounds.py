@@ -71,6 +71,12 @@ def next_playlist(listener):
     return Playlist.objects.get(round=done)
 
 
+def played(listener):
+    return list(
+        listener.tracks.order_by("place__playlist__number", "place__position").values_list("prompt", "recording")
+    )
+
+
 def history(listener):
     found = Candidate.objects.filter(generation__round__run=listener.run)
     ordered = found.order_by("generation__round__number", "generation__number", "position")
@@ -155,9 +161,11 @@ def test_a_run_that_was_stopped_in_the_middle_goes_on_as_if_it_had_not_been(work
     next(steps)  # the conductor is killed here: one of two generations is stored
     del steps
     assert round_.generations.count() == 1
+    rate_all(stopped, Playlist.objects.get(listener=stopped, number=1), values=(-1, 1))  # too late for this round
     rounds.run(round_.pk)
-    assert history(stopped) == history(undisturbed)
     assert wait_for(round_).status == Round.Status.DONE
+    assert history(stopped) == history(undisturbed)
+    assert played(stopped) == played(undisturbed)
 
 
 def test_running_a_round_twice_makes_one_playlist(workers):
@@ -284,14 +292,14 @@ def test_a_chunk_that_got_lost_is_sent_again(workers, monkeypatch):
     from evolution import tasks
 
     sent = []
-    real = tasks.play_evaluations.delay
+    real = tasks.play_evaluations.apply_async
 
-    def loses_the_first(message):
-        sent.append(message["name"])
+    def loses_the_first(arguments, **options):
+        sent.append(arguments[0]["name"])
         if len(sent) > 1:
-            real(message)
+            real(arguments, **options)
 
-    monkeypatch.setattr(tasks.play_evaluations, "delay", loses_the_first)
+    monkeypatch.setattr(tasks.play_evaluations, "apply_async", loses_the_first)
     stored = evaluation.evaluate([take()], Instruments())
     assert len(stored) == 1
     assert sent[0] == sent[1]
@@ -300,7 +308,7 @@ def test_a_chunk_that_got_lost_is_sent_again(workers, monkeypatch):
 def test_a_chunk_that_loses_every_player_is_given_up(transactional_db, redis_url, monkeypatch):
     from evolution import tasks
 
-    monkeypatch.setattr(tasks.play_evaluations, "delay", lambda _: None)
+    monkeypatch.setattr(tasks.play_evaluations, "apply_async", lambda *_, **__: None)
     monkeypatch.setattr(evaluation, "PATIENCE", 0.1)
     with presence.present("player"), pytest.raises(PlayingError, match="players in a row were lost"):
         evaluation.evaluate([take()], Instruments())
@@ -348,3 +356,35 @@ def test_generations_are_kept_with_their_figures(workers):
     assert generation.worst <= generation.median <= generation.best
     assert generation.seconds > 0
     assert Listener.objects.count() == 1
+
+
+def test_a_round_that_lost_its_broker_is_taken_up_again(workers, monkeypatch):
+    from kombu.exceptions import OperationalError
+
+    from evolution import tasks
+
+    real, calls = tasks.play_evaluations.apply_async, []
+
+    def loses_it_once(arguments, **options):
+        calls.append(1)
+        if len(calls) == 1:
+            raise OperationalError("the broker is away")
+        return real(arguments, **options)
+
+    monkeypatch.setattr(tasks.play_evaluations, "apply_async", loses_it_once)
+    round_ = runs.request_round(make_listener(16).run)[0]
+    with pytest.raises(OperationalError):
+        rounds.run(round_.pk)
+    round_.refresh_from_db()
+    assert round_.status == Round.Status.EVOLVING
+    rounds.resume_abandoned()
+    assert wait_for(round_).status == Round.Status.DONE
+
+
+def test_a_round_of_a_listener_who_was_deleted_ends(db):
+    listener = make_listener(17)
+    round_ = runs.request_round(listener.run)[0]
+    listener.delete()
+    rounds.run(round_.pk)
+    round_.refresh_from_db()
+    assert round_.status == Round.Status.FAILED

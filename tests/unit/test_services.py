@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections import namedtuple
 
 import psutil
@@ -116,3 +117,41 @@ def test_nobody_is_ready_where_nobody_is():
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     assert processes.readiness(f"http://127.0.0.1:{port}") is None
+
+
+def test_children_of_a_program_end_with_it(tmp_path):
+    """The conductor's beat is such a child: it must not outlive a conductor that was killed."""
+    family = Family(tmp_path)
+    script = (
+        "import subprocess, sys, time;"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        "print(child.pid, flush=True); time.sleep(60)"
+    )
+    family.start([Program("player", "parent", (sys.executable, "-c", script))])
+    log = tmp_path / "log" / "parent.log"
+    give_up = time.monotonic() + 20
+    while not log.read_text().strip() and time.monotonic() < give_up:
+        time.sleep(0.05)
+    child = psutil.Process(int(log.read_text()))
+    next(iter(family.running.values())).kill()
+    next(iter(family.running.values())).wait()
+    assert family.dead()
+    gone, alive = psutil.wait_procs([child], timeout=5)
+    assert (gone, alive) == ([child], [])
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run_demo(tmp_path / "file" / "below")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_empty_secret_that_a_full_disk_left_is_drawn_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("EVOMUSIC_STATE", str(tmp_path))
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    (tmp_path / "secret_key").write_text("")
+    from evomusic_site import environment
+
+    assert len(environment.read().secret_key) > 40
