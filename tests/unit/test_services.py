@@ -31,6 +31,17 @@ def test_a_folder_too_deep_for_a_socket_still_works(tmp_path):
     assert services.answers(address)
 
 
+def test_a_killed_user_does_not_keep_postgresql_running(tmp_path):
+    program = "import sys, os, signal; from pathlib import Path; from evomusic_site import services;"
+    start = program + "services.start_postgresql(Path(sys.argv[1]));"
+    command = [sys.executable, "-c", start + "os.kill(os.getpid(), signal.SIGKILL)", str(tmp_path / "postgresql")]
+    subprocess.run(command, cwd=ROOT, check=False)
+    postmaster = psutil.Process(int((tmp_path / "postgresql" / "postmaster.pid").read_text().splitlines()[0]))
+    subprocess.run([sys.executable, "-c", start, str(tmp_path / "postgresql")], cwd=ROOT, check=True)
+    gone, _ = psutil.wait_procs([postmaster], timeout=10)
+    assert gone == [postmaster]
+
+
 def test_nothing_answers_where_nothing_is(tmp_path):
     assert not services.answers(f"unix://{tmp_path}/none.sock")
 
