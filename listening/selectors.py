@@ -39,7 +39,7 @@ MESSAGES = {
 
 def track(listener: Listener, track_id: uuid.UUID) -> Track:
     """A track of the listener. Raises Track.DoesNotExist for anybody else's."""
-    return Track.objects.select_related("recording").get(pk=track_id, listener=listener)
+    return Track.objects.get(pk=track_id, listener=listener)
 
 
 def playlist(listener: Listener, playlist_id: uuid.UUID) -> Playlist:
@@ -65,10 +65,8 @@ def with_opinion(tracks: QuerySet[Track]) -> QuerySet[RatedTrack]:
 
 def rated(listener: Listener) -> tuple[int, int]:
     """How many tracks of the newest playlist are liked or disliked, and how many it takes to evolve by itself."""
-    newest = newest_playlist(listener)
-    if newest is None:
-        return 0, 0
-    opinions = list(with_opinion(Track.objects.filter(place__playlist=newest)).values_list("opinion", flat=True))
+    newest = Playlist.objects.filter(listener=listener).order_by("-number").values("pk")[:1]
+    opinions = list(with_opinion(Track.objects.filter(place__playlist__in=newest)).values_list("opinion", flat=True))
     return sum(1 for opinion in opinions if opinion), math.ceil(SHARE_RATED * len(opinions))
 
 
