@@ -45,6 +45,8 @@ def main() -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    for other in STOPPING:  # a second one, however soon, must not leave half of the processes running
+        signal.signal(other, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -75,8 +77,6 @@ def _run(settings: environment.Environment) -> None:
             print(f"\n    EvoMusic is ready: {address}\n\nCtrl-C stops it. Logs: {family.logs}", flush=True)
             _watch(family, settings.state_folder)
         finally:
-            for number in STOPPING:  # a second Ctrl-C must not leave half of them running
-                signal.signal(number, signal.SIG_IGN)
             family.stop()
 
 

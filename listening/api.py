@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from listening import feedback, listeners, selectors
 from listening.feedback import Opinion, RatingError
-from listening.models import Listener, Playlist, Track
+from listening.models import Listener, Playlist, Rating, Track
 
 Answer = tuple[dict[str, Any], int]
 View = Callable[..., JsonResponse]
@@ -77,6 +77,8 @@ def store_rating(listener: Listener, content: Any) -> Answer:
         return {"error": str(error)}, 400
     except Track.DoesNotExist:
         return {"error": "There is no such track."}, 404
+    except Rating.DoesNotExist:
+        return {"error": "There is no such rating."}, 404
     progress = feedback.evolve_if_rated(listener=listener)
     answer = {
         "track": str(stored.rating.track_id),

@@ -50,7 +50,8 @@ class Stored:
 def record(*, listener: Listener, opinion: Opinion) -> Stored:
     """Store a rating; the same id again changes nothing.
 
-    Raises Track.DoesNotExist when the listener has no such track, RatingError when the id belongs to another rating.
+    Raises Track.DoesNotExist when the listener has no such track, Rating.DoesNotExist when the id is somebody else's
+    rating, RatingError when it is the listener's for another track.
     """
     track = selectors.track(listener, opinion.track)
     # A clock that runs ahead must not make its ratings the last word for ever.
@@ -67,8 +68,8 @@ def record(*, listener: Listener, opinion: Opinion) -> Stored:
         with transaction.atomic():
             rating.save(force_insert=True)
     except IntegrityError:
-        known = Rating.objects.filter(pk=opinion.id, listener=listener, track=track).first()
-        if known is None:
+        known = Rating.objects.get(pk=opinion.id, listener=listener)
+        if known.track_id != track.pk:
             raise RatingError(f"id: expected one that was not used before, got {opinion.id}") from None
         return Stored(rating=known, is_new=False)
     return Stored(rating=rating, is_new=True)

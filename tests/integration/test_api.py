@@ -4,6 +4,7 @@ import json
 import uuid
 
 import pytest
+from django.test import Client
 
 from listening.models import Rating
 
@@ -92,6 +93,16 @@ def test_what_belongs_to_somebody_else_is_not_found(mine, other_listener, make_p
     assert not Rating.objects.exists()
 
 
+def test_somebody_elses_rating_id_is_not_found(mine, listener, other_listener, make_playlist):
+    content = rating(make_playlist(other_listener).places.first().track)
+    other = Client()
+    other.force_login(other_listener.user)
+    assert post(other, content).status_code == 201
+    own = rating(make_playlist(listener).places.first().track, id=content["id"])
+    assert post(mine, own).status_code == 404
+    assert Rating.objects.count() == 1
+
+
 def test_nobody_is_told_to_start_listening(client):
     for answer in (post(client, {}), client.post("/api/evolve/"), client.get("/api/state/")):
         assert answer.status_code == 401
@@ -99,8 +110,6 @@ def test_nobody_is_told_to_start_listening(client):
 
 
 def test_ratings_and_evolving_need_the_page_s_token(listener):
-    from django.test import Client
-
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(listener.user)
     assert post(strict, {}).status_code == 403

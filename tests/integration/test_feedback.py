@@ -62,12 +62,20 @@ def test_somebody_elses_track_is_not_found_and_nothing_is_stored(listener, other
     assert not Rating.objects.exists()
 
 
-def test_an_id_that_belongs_to_another_rating_is_refused(listener, other_listener, make_playlist):
+def test_somebody_elses_rating_id_is_not_found_and_nothing_is_stored(listener, other_listener, make_playlist):
     theirs = make_playlist(other_listener).places.first().track
     mine = make_playlist(listener).places.first().track
     used = feedback.record(listener=other_listener, opinion=opinion(theirs)).rating
-    with pytest.raises(RatingError, match="not used before"):
+    with pytest.raises(Rating.DoesNotExist):
         feedback.record(listener=listener, opinion=opinion(mine, rating_id=used.pk))
+    assert Rating.objects.count() == 1
+
+
+def test_an_id_of_ones_own_for_another_track_is_refused(listener, make_playlist):
+    first, second = (place.track for place in make_playlist(listener).places.all()[:2])
+    used = feedback.record(listener=listener, opinion=opinion(first)).rating
+    with pytest.raises(RatingError, match="not used before"):
+        feedback.record(listener=listener, opinion=opinion(second, rating_id=used.pk))
     assert Rating.objects.count() == 1
 
 

@@ -87,3 +87,15 @@ def test_players_that_are_killed_in_the_middle_are_replaced_and_the_playlist_com
         page.wait_for_selector("[data-playlist-number='2'] li[data-track], [data-offer]:not([hidden])", timeout=90_000)
         assert state(page)["round"]["status"] == "done"
         assert player(page).is_visible()
+
+
+def test_however_often_it_is_told_to_stop_nothing_is_left_running(folder):
+    demo = running.start(folder)
+    children = psutil.Process(demo.process.pid).children(recursive=True)
+    assert len(children) >= 4
+    for _ in range(3):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            demo.process.send_signal(number)
+    demo.process.wait(30)
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert alive == []
