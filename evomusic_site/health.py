@@ -9,17 +9,13 @@ from evolution import broker, presence
 
 def alive(request: HttpRequest) -> JsonResponse:
     """200 as long as this process answers."""
-    return _answer(status=200)
+    return JsonResponse(_state())
 
 
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when database and broker answer, else 503; conductor and players are told, not required."""
     state = _state()
     return JsonResponse(state, status=200 if state["database"] and state["broker"] else 503)
-
-
-def _answer(*, status: int) -> JsonResponse:
-    return JsonResponse(_state(), status=status)
 
 
 def _state() -> dict[str, bool | int]:

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import torch
 from django.conf import settings
-from django.db.models import OuterRef, Subquery
+from django.db.models import Q
 from django.utils import timezone
 
 from evolution import generations, runs
 from evolution.config import UserModel
 from evolution.models import Round
 from evolution.takes import Instruments
-from listening.models import Listener, Rating, TasteSnapshot, Track
+from listening import selectors
+from listening.models import Listener, TasteSnapshot, Track
 from models_store import seeding
 from models_store.aligner import shipped
 from models_store.aligner.model import AlignerV2
@@ -42,12 +43,9 @@ def aligner_of(listener: Listener) -> AlignerV2:
 
 def memory(listener: Listener, *, rounds: int, until: datetime) -> Memory:
     """The ratings of the last `rounds` rounds in which something was rated, as they stood at the moment `until`."""
-    known = Rating.objects.filter(track=OuterRef("pk"), stored_at__lte=until)
-    latest = known.order_by("-given_at", "-stored_at")
     rated = (
-        Track.objects.filter(listener=listener)
-        .annotate(opinion=Subquery(latest.values("value")[:1]))
-        .filter(opinion__in=[-1, 1])
+        selectors.with_opinion(Track.objects.filter(listener=listener), until=until)
+        .filter(Q(opinion__in=[-1, 1]))
         .select_related("recording__evaluation", "place__playlist")
         .order_by("place__playlist__number", "place__position")
     )
@@ -56,7 +54,7 @@ def memory(listener: Listener, *, rounds: int, until: datetime) -> Memory:
         config = aligner_of(listener).config
         return Memory.empty(layers=config.layers, dim=config.dim)
     heard = generations.heard([track.recording.evaluation for track in tracks])
-    opinions = [track.opinion for track in tracks]
+    opinions = [track.opinion or 0 for track in tracks]
     return Memory.of(heard.embeddings, opinions, [track.place.playlist.number for track in tracks]).last(rounds)
 
 

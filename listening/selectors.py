@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.core.paginator import Page, Paginator
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
 from evolution import presence
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 SHARE_RATED = 0.75
 """Of a playlist's tracks; with so many liked or disliked the next round begins by itself (decision 4)."""
 PLAYLISTS_PER_PAGE = 10
+FAVOURITES_PER_PAGE = 50
 
 MESSAGES = {
     Round.Status.QUEUED: "Your next playlist is about to be made.",
@@ -57,9 +60,11 @@ def pending_round(listener: Listener) -> Round | None:
     return Round.objects.filter(run_id=listener.run_id, status__in=Round.PENDING).first()
 
 
-def with_opinion(tracks: QuerySet[Track]) -> QuerySet[RatedTrack]:
-    """Tracks with `.opinion`: the value of the latest rating, None where there is none."""
-    latest = Rating.objects.filter(track=OuterRef("pk")).order_by("-given_at", "-stored_at")
+def with_opinion(tracks: QuerySet[Track], *, until: datetime | None = None) -> QuerySet[RatedTrack]:
+    """Tracks with `.opinion`: the value of the latest rating (stored by `until`), None where there is none."""
+    ratings = Rating.objects.filter(track=OuterRef("pk"))
+    known = ratings if until is None else ratings.filter(stored_at__lte=until)
+    latest = known.order_by("-given_at", "-stored_at")
     return tracks.annotate(opinion=Subquery(latest.values("value")[:1]))
 
 
@@ -72,53 +77,60 @@ def rated(listener: Listener) -> tuple[int, int]:
 
 def playlist_content(playlist: Playlist) -> dict[str, Any]:
     """A playlist as the page and the socket know it."""
-    return {
-        "id": str(playlist.pk),
-        "number": playlist.number,
-        "made_at": playlist.made_at.isoformat(),
-        "url": reverse("listening:playlist", args=[playlist.pk]),
-        "tracks": tracks_content(Track.objects.filter(place__playlist=playlist).order_by("place__position")),
-    }
+    return _content(playlist, list(_for_people(Track.objects.filter(place__playlist=playlist))))
 
 
-def tracks_content(tracks: QuerySet[Track]) -> list[dict[str, Any]]:
-    """Tracks as the page and the socket know them."""
-    found = with_opinion(tracks).select_related("recording", "place")
-    return [
-        {
-            "id": str(track.pk),
-            "position": track.place.position + 1,
-            "title": track.title,
-            "prompt": track.prompt,
-            "seconds": track.recording.seconds,
-            "audio_url": reverse("listening:track_audio", args=[track.pk]),
-            "download_url": reverse("listening:track_download", args=[track.pk]),
-            "peaks": track.recording.peaks,
-            "rating": track.opinion,
-            "favourite": track.opinion == 1,
-        }
-        for track in found
-    ]
-
-
-def favourites(listener: Listener) -> list[dict[str, Any]]:
-    """Every liked track, the newest first."""
-    newest_first = Track.objects.filter(listener=listener).order_by("-created_at", "place__position")
-    return [track for track in tracks_content(newest_first) if track["favourite"]]
+def favourites(listener: Listener, page: str | None) -> tuple[Page[RatedTrack], list[dict[str, Any]]]:
+    """One page of the liked tracks, the newest first."""
+    liked = _for_people(Track.objects.filter(listener=listener)).filter(Q(opinion=1))
+    chosen = Paginator(liked.order_by("-created_at", "place__position"), FAVOURITES_PER_PAGE).get_page(page)
+    return chosen, [_track_content(track) for track in chosen]
 
 
 def history(listener: Listener, page: str | None) -> tuple[Page[Playlist], list[dict[str, Any]]]:
     """One page of the listener's playlists, the newest first, each with its ratings counted."""
     found = Paginator(Playlist.objects.filter(listener=listener).order_by("-number"), PLAYLISTS_PER_PAGE)
     chosen = found.get_page(page)
-    return chosen, [_counted(playlist) for playlist in chosen]
+    tracks: dict[uuid.UUID, list[RatedTrack]] = {playlist.pk: [] for playlist in chosen}
+    for track in _for_people(Track.objects.filter(place__playlist__in=list(tracks))):
+        tracks[track.place.playlist_id].append(track)
+    return chosen, [_counted(playlist, tracks[playlist.pk]) for playlist in chosen]
 
 
-def _counted(playlist: Playlist) -> dict[str, Any]:
-    content = playlist_content(playlist)
-    opinions = [track["rating"] for track in content["tracks"]]
+def _for_people(tracks: QuerySet[Track]) -> QuerySet[RatedTrack]:
+    """Tracks with all that people are shown of them, in the order of their playlist."""
+    return with_opinion(tracks).select_related("recording", "place").order_by("place__position")
+
+
+def _content(playlist: Playlist, tracks: Iterable[RatedTrack]) -> dict[str, Any]:
     return {
-        **content,
+        "id": str(playlist.pk),
+        "number": playlist.number,
+        "made_at": playlist.made_at.isoformat(),
+        "url": reverse("listening:playlist", args=[playlist.pk]),
+        "tracks": [_track_content(track) for track in tracks],
+    }
+
+
+def _track_content(track: RatedTrack) -> dict[str, Any]:
+    return {
+        "id": str(track.pk),
+        "position": track.place.position + 1,
+        "title": track.title,
+        "prompt": track.prompt,
+        "seconds": track.recording.seconds,
+        "audio_url": reverse("listening:track_audio", args=[track.pk]),
+        "download_url": reverse("listening:track_download", args=[track.pk]),
+        "peaks": track.recording.peaks,
+        "rating": track.opinion,
+        "favourite": track.opinion == 1,
+    }
+
+
+def _counted(playlist: Playlist, tracks: Sequence[RatedTrack]) -> dict[str, Any]:
+    opinions = [track.opinion for track in tracks]
+    return {
+        **_content(playlist, tracks),
         "made_at": playlist.made_at,
         "liked": opinions.count(1),
         "disliked": opinions.count(-1),

@@ -84,7 +84,8 @@ def playlist(request: HttpRequest, listener: Listener, playlist_id: uuid.UUID) -
 @require_GET
 @for_listener
 def favourites(request: HttpRequest, listener: Listener) -> HttpResponse:
-    return render(request, "listening/favourites.html", _page(listener, tracks=selectors.favourites(listener)))
+    page, tracks = selectors.favourites(listener, request.GET.get("page"))
+    return render(request, "listening/favourites.html", _page(listener, page=page, tracks=tracks))
 
 
 @require_http_methods(["GET", "POST"])

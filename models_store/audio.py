@@ -20,18 +20,17 @@ Format = Literal["mp3", "ogg", "flac", "wav"]
 
 
 class Encoding(NamedTuple):
-    """What libsndfile calls a format, and what a web server does."""
+    """What libsndfile calls a format."""
 
     container: str
     subtype: str
-    media_type: str
 
 
 ENCODINGS: dict[Format, Encoding] = {
-    "mp3": Encoding("MP3", "MPEG_LAYER_III", "audio/mpeg"),
-    "ogg": Encoding("OGG", "VORBIS", "audio/ogg"),
-    "flac": Encoding("FLAC", "PCM_16", "audio/flac"),
-    "wav": Encoding("WAV", "PCM_16", "audio/wav"),
+    "mp3": Encoding("MP3", "MPEG_LAYER_III"),
+    "ogg": Encoding("OGG", "VORBIS"),
+    "flac": Encoding("FLAC", "PCM_16"),
+    "wav": Encoding("WAV", "PCM_16"),
 }
 
 FORMAT: Format = "mp3"

@@ -7,28 +7,21 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import torch
 from evotorch import Problem, SolutionBatch, operators
 from evotorch.algorithms import GeneticAlgorithm
 from torch import Tensor
 
+from evolution.config import OperatorName
 from evolution.search.candidates import Candidate, Scores, genome_bytes
 from evolution.search.lineage import Heard, Lineage, plain, values_of
 from evolution.search.searcher import Evaluate, Population, Searcher, count_of, derived_seed
 from models_store import seeding
 from models_store.generators.base import TokenVocabulary
 
-GA_OPERATORS = (
-    "OnePointCrossOver",
-    "TwoPointCrossOver",
-    "MultiPointCrossOver",
-    "SimulatedBinaryCrossOver",
-    "GaussianMutation",
-    "PolynomialMutation",
-    "CosynePermutation",
-)
+GA_OPERATORS: tuple[str, ...] = get_args(OperatorName)
 """The operators that a GA can be made of, by evotorch's names."""
 
 _Hear = Callable[[Tensor], Tensor]

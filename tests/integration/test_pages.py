@@ -45,6 +45,17 @@ def test_pages_are_there_for_a_listener(mine, listener, make_playlist, address):
     )
 
 
+def test_a_longer_history_asks_the_database_no_more_often(mine, listener, make_playlist, django_assert_max_num_queries):
+    for number in range(1, 4):
+        make_playlist(listener, number=number)
+    with django_assert_max_num_queries(16) as few:
+        mine.get("/playlists/")
+    for number in range(4, 9):
+        make_playlist(listener, number=number)
+    with django_assert_max_num_queries(len(few)):
+        mine.get("/playlists/")
+
+
 def test_a_page_of_history_that_does_not_exist_is_the_last_one(mine, listener, make_playlist):
     make_playlist(listener)
     assert mine.get("/playlists/?page=99").status_code == 200

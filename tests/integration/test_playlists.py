@@ -92,7 +92,7 @@ def test_favourites_are_what_is_liked_now(listener, make_playlist):
     for track, values in zip(tracks, [(1,), (1, -1), (-1, 1)], strict=True):
         for value in values:
             feedback.record(listener=listener, opinion=_opinion(track, value))
-    liked = selectors.favourites(Listener.objects.get(pk=listener.pk))
+    _, liked = selectors.favourites(Listener.objects.get(pk=listener.pk), None)
     assert [one["id"] for one in liked] == [str(tracks[2].pk), str(tracks[0].pk)]
 
 
