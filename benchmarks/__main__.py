@@ -12,7 +12,7 @@ from rich.table import Table
 
 from evomusic_site.environment import ROOT
 
-ALL = ("soundfont", "listening_ear", "search", "loop", "closed_loop")
+ALL = ("soundfont", "listening_ear", "search", "llm", "experiment", "loop", "closed_loop")
 
 
 def main(chosen: list[str]) -> int:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 
-from evolution.config import Configuration, Search
+from evolution import config
+from evolution.config import LLM_MODES, Configuration
+from evolution.search import templates
+from evolution.search.asking import Writer
+from evolution.search.full_llm import FullLLM
+from evolution.search.initial import initial_prompts
+from evolution.search.llm_evolve import LLMEvolve
 from evolution.search.prompt_ga import PromptGA
+from evolution.search.random_search import RandomSearch
 from evolution.search.searcher import Searcher, derived_seed
+from evolution.search.token_ga import TokenGA
 from models_store.generators.base import TokenVocabulary
 from models_store.prompts import Lexicon
+
+POOL = Path(__file__).resolve().parents[2] / "prompts" / "pool.txt"
+"""Prompts as varied as the generators' words allow: how embedded prompts differ is measured on them."""
 
 
 def searcher(
@@ -17,57 +30,148 @@ def searcher(
     seed: int,
     lexicon: Lexicon,
     vocabulary: TokenVocabulary | None = None,
-    initial_prompts: Sequence[str] = (),
+    prompts: Sequence[str] = (),
+    writer: Writer | None = None,
 ) -> Searcher:
     """The search of `configuration.evolution`.
 
     seed: of everything that the search draws.
-    lexicon: the words of the prompts that it makes, for every mode begins with prompts.
-    vocabulary: the generator's tokens; the vector modes need it.
-    initial_prompts: what the first population is made of; where they are too few, the rest is drawn.
-    Raises ValueError for a mode without what it needs, or operators that cannot work.
+    lexicon: the words of the prompts that it draws.
+    vocabulary: the generator's tokens; whatever does not search prompts needs it.
+    prompts: what the first population is sampled from; none: drawn from the lexicon.
+    writer: a language model; the LLM modes need it.
+    Raises ValueError for a mode without what it needs, and for what the search itself refuses.
     """
-    search = configuration.evolution.search
-    if search.mode == "prompt GA":
-        return PromptGA(
+    mode = configuration.evolution.search.mode
+    if mode in LLM_MODES:
+        if writer is None:
+            raise ValueError(f"search.mode {mode!r}: expected a language model, got none")
+        return _written(configuration, seed, lexicon, prompts, writer)
+    if mode == "prompt GA":
+        return _prompt_ga(configuration, seed, lexicon, prompts)
+    if mode == "random" and configuration.input_type == "text":
+        size = configuration.evolution.search.population_size
+        return RandomSearch(population_size=size, seed=seed, lexicon=lexicon, pool=prompts)
+    if vocabulary is None:
+        raise ValueError(f"search.mode {mode!r}: expected a generator with a token vocabulary, got none")
+    return _in_tokens(configuration, seed, lexicon, vocabulary, prompts)
+
+
+def _written(
+    configuration: Configuration, seed: int, lexicon: Lexicon, prompts: Sequence[str], writer: Writer
+) -> Searcher:
+    evolution, search = configuration.evolution, configuration.evolution.search
+
+    def beginning() -> Sequence[str]:
+        return _beginning(configuration, seed, lexicon, prompts)
+
+    if search.mode == "full LLM":
+        return FullLLM(
+            writer=writer,
             lexicon=lexicon,
+            beginning=beginning,
             population_size=search.population_size,
             seed=seed,
             elites=search.elites,
             novel_prompts=search.novel_prompts,
-            tournament_size=search.tournament_size,
-            sample=search.sample,
-            temperature=search.temperature,
-            initial_prompts=initial_prompts,
+            template=search.full_LLM_prompt or templates.FULL_LLM_PROMPT,
+            noise_weight=evolution.fitness.noise_weight,
         )
-    if vocabulary is None:
-        raise ValueError(f"search.mode {search.mode!r}: expected a generator with a token vocabulary, got none")
-    length = configuration.evolution.max_seq_len
-    return _vector_ga(search, length, seed, lexicon, vocabulary, initial_prompts)
-
-
-def _vector_ga(
-    search: Search,
-    length: int,
-    seed: int,
-    lexicon: Lexicon,
-    vocabulary: TokenVocabulary,
-    initial_prompts: Sequence[str],
-) -> Searcher:
-    from evolution.search.vectors import VectorGA, VectorOperator  # evotorch takes seconds to import
-
-    beginning = PromptGA(
+    operators = tuple(
+        templates.LLMOperator(
+            name=operator.name,
+            prompt=operator.prompt,
+            input=operator.input,
+            output=operator.output,
+            probability=operator.probability,
+        )
+        for operator in search.LLM_genetic_operators
+    )
+    return LLMEvolve(
+        writer=writer,
         lexicon=lexicon,
-        population_size=search.population_size,
-        seed=derived_seed(seed, "beginning"),
-        initial_prompts=initial_prompts,
-    ).initial_population()
-    return VectorGA(
-        initial=vocabulary.embed([candidate.prompt for candidate in beginning], length=length),
+        beginning=beginning,
         population_size=search.population_size,
         seed=seed,
-        vocabulary=vocabulary,
-        operators=[VectorOperator(operator.name, operator.parameters) for operator in search.GA_operators],
         elites=search.elites,
-        evotorch_parameters=search.evotorch,
+        novel_prompts=search.novel_prompts,
+        operators=operators or templates.OPERATORS,
+        tournament_size=search.tournament_size,
+        sample=search.sample,
+        temperature=search.temperature,
+    )
+
+
+def _prompt_ga(configuration: Configuration, seed: int, lexicon: Lexicon, prompts: Sequence[str]) -> PromptGA:
+    search = configuration.evolution.search
+    return PromptGA(
+        lexicon=lexicon,
+        population_size=search.population_size,
+        seed=seed,
+        elites=search.elites,
+        novel_prompts=search.novel_prompts,
+        tournament_size=search.tournament_size,
+        sample=search.sample,
+        temperature=search.temperature,
+        initial_prompts=_beginning(configuration, seed, lexicon, prompts) if prompts else (),
+    )
+
+
+def _in_tokens(
+    configuration: Configuration, seed: int, lexicon: Lexicon, vocabulary: TokenVocabulary, prompts: Sequence[str]
+) -> Searcher:
+    search, length = configuration.evolution.search, configuration.evolution.max_seq_len
+    size = search.population_size
+    pool = (*prompts, *_shipped_pool())
+    if search.mode == "random":
+        return RandomSearch(
+            population_size=size, seed=seed, lexicon=lexicon, pool=prompts, vocabulary=vocabulary, length=length
+        )
+    first = _beginning(configuration, seed, lexicon, prompts)
+    if search.mode == "token GA":
+        return TokenGA(
+            initial_prompts=first,
+            population_size=size,
+            seed=seed,
+            vocabulary=vocabulary,
+            length=length,
+            pool=pool,
+            elites=search.elites,
+            tournament_size=search.tournament_size,
+            swap_rate=search.swap_rate,
+        )
+    from evolution.search.vectors.build import vector_searcher  # evotorch takes seconds to import
+
+    return vector_searcher(search, length=length, seed=seed, vocabulary=vocabulary, initial_prompts=first, pool=pool)
+
+
+def _beginning(configuration: Configuration, seed: int, lexicon: Lexicon, prompts: Sequence[str]) -> tuple[str, ...]:
+    count = configuration.evolution.search.population_size
+    return initial_prompts(count=count, seed=derived_seed(seed, "beginning"), lexicon=lexicon, prompts=prompts)
+
+
+@lru_cache(maxsize=1)
+def _shipped_pool() -> tuple[str, ...]:
+    return config.read_prompts(POOL)
+
+
+def writer(configuration: Configuration) -> Writer | None:
+    """The language model of a configuration; None where none is needed.
+
+    Raises evolution.config.ConfigurationError for a key whose variable is not set, and ValueError for values that
+    no endpoint takes.
+    """
+    evolution = configuration.evolution
+    if evolution.LLM is None or not (evolution.search.mode in LLM_MODES or evolution.initialization == "LLM"):
+        return None
+    from evolution.search.prompt_writer import PromptWriter  # openai takes a second to import
+
+    return PromptWriter(
+        api_key=config.secrets.resolve(evolution.LLM.api_key) if evolution.LLM.api_key else "",
+        model=evolution.LLM.model,
+        api_uri=evolution.LLM.api_uri,
+        temperature=evolution.LLM.temperature,
+        concurrency=evolution.LLM.concurrency,
+        timeout=evolution.LLM.timeout,
+        retries=evolution.LLM.retries,
     )

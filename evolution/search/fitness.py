@@ -10,6 +10,7 @@ from torch import Tensor
 
 from evolution.search.candidates import Scores
 from models_store import artefacts
+from models_store.aligner.model import AlignerV2
 from models_store.evaluation import Evaluations
 
 _SILENCE = artefacts.NAMES.index("silence")
@@ -20,6 +21,24 @@ class Likeness(Protocol):
 
     def likeness(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
         """Mean [N] in [-1, 1] and standard deviation [N] for songs [N, layers, dim]."""
+
+
+class SongLikeness:
+    """How close songs come to one song, in the space in which an aligner compares songs with users.
+
+    target: the song's embedding [layers, dim], the encoder's.
+    """
+
+    def __init__(self, aligner: AlignerV2, target: Tensor) -> None:
+        with torch.no_grad():
+            self._target = aligner.project_songs(target[None])[0]  # [projection], unit norm
+        self._aligner = aligner
+
+    def likeness(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosine [N] to the song, and its standard deviation [N], which is 0."""
+        with torch.no_grad():
+            cosine = (self._aligner.project_songs(embeddings) @ self._target).clamp(-1.0, 1.0)
+        return cosine, torch.zeros_like(cosine)
 
 
 class Fitness(Protocol):

@@ -1,4 +1,4 @@
-"""Who is who in a step of a vector search: genomes by their numbers, children by their parents."""
+"""Who is who in a step of a vector GA: genomes by their coordinates, children by their parents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from evolution.search.candidates import Candidate, Scores, genome_bytes
+from evolution.search.candidates import Candidate, Scores
 from evolution.search.searcher import Evaluate, Population
 
 
@@ -41,33 +41,42 @@ class Lineage:
 class Heard:
     """Everybody of one step with their scores: the parents, who are heard first, then the children."""
 
-    def __init__(self, population: Population, evaluate: Evaluate, children: Callable[[Tensor], Population]) -> None:
-        """children: makes candidates of rows [N, tokens * dim] that are no parents."""
+    def __init__(
+        self,
+        population: Population,
+        coordinates: Tensor,
+        evaluate: Evaluate,
+        children: Callable[[Tensor], Population],
+    ) -> None:
+        """What is known before the step.
+
+        coordinates: of the population, [N, length].
+        children: makes candidates of coordinates [M, length] that are no parents'.
+        """
         self._population = population
         self._evaluate = evaluate
         self._children = children
         self._kept = {
-            genome_bytes(candidate): replace(candidate, parents=(position,), operators=(), elite=True)
-            for position, candidate in reversed(list(enumerate(population)))
+            row: replace(candidate, parents=(position,), operators=(), elite=True)
+            for position, (candidate, row) in reversed(
+                list(enumerate(zip(population, _keys(coordinates), strict=True)))
+            )
         }
-        self._shape = np.shape(population[0].genome)
         self._known: dict[bytes, tuple[Candidate, tuple[float, float, float]]] = {}
 
-    def __call__(self, values: Tensor) -> Tensor:
-        """Fitness [N] of rows [N, tokens * dim]. A parent is a parent however it came back."""
-        candidates = self._children(values) if self._known else self._population
+    def __call__(self, coordinates: Tensor) -> Tensor:
+        """Fitness [N] of coordinates [N, length]. A parent is a parent however it came back."""
+        candidates = self._children(coordinates) if self._known else self._population
         scores = self._evaluate(candidates)
         columns = zip(scores.fitness.tolist(), scores.likeness.tolist(), scores.artefacts.tolist(), strict=True)
-        for candidate, row in zip(candidates, columns, strict=True):
-            genome = genome_bytes(candidate)
-            self._known[genome] = (self._kept.get(genome, candidate), row)
+        for key, candidate, told in zip(_keys(coordinates), candidates, columns, strict=True):
+            self._known[key] = (self._kept.get(key, candidate), told)
         return torch.from_numpy(scores.fitness.copy())
 
-    def roll(self, values: Tensor) -> tuple[Population, Scores]:
-        """The candidates and scores of rows [N, tokens * dim] that were heard in this step."""
-        genomes = plain(values).numpy().reshape(-1, *self._shape)
-        found = [self._known[genome_bytes(Candidate(genome, 0, ""))] for genome in genomes]
-        fitness, likeness, artefacts = np.array([row for _, row in found], dtype=np.float32).T
+    def roll(self, coordinates: Tensor) -> tuple[Population, Scores]:
+        """The candidates and scores of coordinates [N, length] that were heard in this step."""
+        found = [self._known[key] for key in _keys(coordinates)]
+        fitness, likeness, artefacts = np.array([told for _, told in found], dtype=np.float32).T
         return tuple(candidate for candidate, _ in found), Scores(fitness, likeness, artefacts)
 
 
@@ -79,3 +88,8 @@ def values_of(population: Population) -> Tensor:
 def plain(values: Tensor) -> Tensor:
     """A contiguous copy as an ordinary tensor: evotorch's own are read-only views."""
     return values.detach().clone().as_subclass(torch.Tensor).contiguous()
+
+
+def _keys(coordinates: Tensor) -> list[bytes]:
+    """Rows as bytes; -0.0 is 0.0, as in a genome."""
+    return [row.tobytes() for row in (plain(coordinates) + 0.0).numpy()]

@@ -45,15 +45,30 @@ class MusicGenerator(ABC):
 
 
 class TokenVocabulary(ABC):
-    """The tokens of a generator and their embeddings: what the vector searches move in."""
+    """The tokens of a generator and their embeddings: what the vector searches move in.
+
+    tokens: their texts. embeddings: float32 [vocabulary, dim], a row for each.
+    """
 
     tokens: tuple[str, ...]
-    embeddings: Tensor  # [vocabulary, dim]
+    embeddings: Tensor
 
     @abstractmethod
+    def ids(self, prompts: Sequence[str], *, length: int) -> Tensor:
+        """The tokens of prompts as rows of `embeddings`, int64 [N, length], cut or padded to `length`."""
+
     def embed(self, prompts: Sequence[str], *, length: int) -> Tensor:
         """Prompts as token embeddings [N, length, dim], cut or padded to `length`."""
+        return self.embeddings[self.ids(prompts, length=length)]
 
     @abstractmethod
+    def nearest_ids(self, embeddings: Tensor) -> Tensor:
+        """The token nearest to each position of [N, length, dim], int64 [N, length]."""
+
+    @abstractmethod
+    def prompts(self, ids: Tensor) -> list[str]:
+        """How people read tokens: a prompt for each row of int [N, length]."""
+
     def nearest(self, embeddings: Tensor) -> list[str]:
         """The prompt whose tokens lie nearest to each of [N, length, dim]."""
+        return self.prompts(self.nearest_ids(embeddings))

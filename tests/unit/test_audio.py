@@ -185,3 +185,20 @@ def test_a_batch_is_cut_mixed_resampled_and_joined() -> None:
     assert len(audio.concatenate([music, music[:1]])) == 3
     with pytest.raises(ValueError, match="at least one batch"):
         audio.concatenate([])
+
+
+def test_windows_cover_a_piece_from_end_to_end() -> None:
+    piece = audio.Audio(torch.arange(10.0).reshape(1, 1, 10), 2)
+    cut = audio.windows(piece, seconds=2.0)
+    assert cut.samples[:, 0].tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [6, 7, 8, 9]]
+
+
+def test_a_piece_shorter_than_a_window_is_one_window() -> None:
+    cut = audio.windows(audio.Audio(torch.ones(1, 2, 3), 2), seconds=2.0)
+    assert tuple(cut.samples.shape) == (1, 2, 3)
+
+
+@pytest.mark.parametrize(("shape", "seconds"), [((2, 1, 8), 1.0), ((1, 1, 0), 1.0), ((1, 1, 8), 0.0)])
+def test_windows_of_nothing_are_refused(shape: tuple[int, int, int], seconds: float) -> None:
+    with pytest.raises(ValueError, match="windows"):
+        audio.windows(audio.Audio(torch.ones(shape), 2), seconds=seconds)

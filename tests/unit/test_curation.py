@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models_store.taste.curation import compose, introduce, variety
+from models_store.taste.curation import compose, introduce, sample_by_rank, variety
 
 
 def points(count: int, *, seed: int = 0, dim: int = 4) -> torch.Tensor:
@@ -122,3 +122,18 @@ def test_variety_is_the_mean_pairwise_distance() -> None:
 def test_unequal_numbers_of_likenesses_and_candidates_are_refused() -> None:
     with pytest.raises(ValueError, match="got 3, 4 and 4"):
         compose(torch.zeros(3), torch.zeros(4), points(4), count=2, seed=0)
+
+
+def test_sampling_by_rank_takes_the_second_half_as_often_as_the_best() -> None:
+    scores = torch.tensor([0.1, 0.9, 0.5])
+    drawn = [sample_by_rank(scores, count=1, seed=seed)[0] for seed in range(1100)]
+    shares = [drawn.count(index) / len(drawn) for index in (1, 2, 0)]  # 1 : 1/2 : 1/3
+    assert shares == pytest.approx([6 / 11, 3 / 11, 2 / 11], abs=0.05)
+
+
+@given(st.integers(0, 20), st.integers(0, 25), st.integers(0, 9))
+def test_sampling_by_rank_draws_nothing_twice_and_plays_the_best_first(candidates: int, count: int, seed: int) -> None:
+    scores = points(candidates, seed=seed, dim=1).flatten()
+    drawn = sample_by_rank(scores, count=count, seed=seed)
+    assert len(set(drawn)) == len(drawn) == min(count, candidates)
+    assert scores[drawn].tolist() == sorted(scores[drawn].tolist(), reverse=True)

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from evolution.search.fitness import TasteFitness
+from evolution.search.fitness import SongLikeness, TasteFitness
 from models_store import artefacts
+from models_store.aligner.model import AlignerConfig, AlignerV2
 from models_store.evaluation import Evaluations
 
 LAYERS, DIM = 2, 4
@@ -67,3 +68,13 @@ def test_a_negative_or_endless_weight_is_refused() -> None:
     for weight in (-0.1, math.inf, math.nan):
         with pytest.raises(ValueError, match="noise_weight: expected a number >= 0"):
             TasteFitness(Direction(), weight)
+
+
+def test_the_target_itself_is_the_likest_song() -> None:
+    aligner = AlignerV2(AlignerConfig(users=2, layers=LAYERS, dim=DIM, emb_size=4, hidden=8, projection=4), seed=1)
+    songs = torch.randn(20, LAYERS, DIM, generator=torch.Generator().manual_seed(2))
+    cosine, deviation = SongLikeness(aligner, songs[7]).likeness(songs)
+    assert int(cosine.argmax()) == 7
+    assert float(cosine[7]) == pytest.approx(1.0)
+    assert bool((cosine >= -1.0).all())
+    assert not deviation.any()

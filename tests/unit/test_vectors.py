@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import math
 import random
 import subprocess
 import sys
@@ -15,74 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from evolution import config
-from evolution.search import build
-from evolution.search.candidates import Candidate, Generation, Scores, genome_bytes
+from evolution.search.candidates import Candidate, Generation, genome_bytes
 from evolution.search.vectors import GA_OPERATORS, VectorGA, VectorOperator
-from models_store import prompts
-from models_store.generators.base import TokenVocabulary
+from tests.unit.small_words import WORDS, Listener, embedded
 
-LEXICON = {
-    "mood": tuple(f"mood{number}" for number in range(12)),
-    "genre": tuple(f"genre{number}" for number in range(12)),
-    "instruments": tuple(f"instrument{number}" for number in range(20)),
-}
-LENGTH, DIM = 6, 8
-
-
-class Words(TokenVocabulary):
-    """Every word of the lexicon at a random place; the padding at zero."""
-
-    def __init__(self) -> None:
-        self.tokens = ("", *(word for words in LEXICON.values() for word in words))
-        places = torch.randn(len(self.tokens), DIM, generator=torch.Generator().manual_seed(1)) / math.sqrt(DIM)
-        self.embeddings = places * torch.tensor([token != "" for token in self.tokens])[:, None]
-
-    def embed(self, prompts: Sequence[str], *, length: int) -> Tensor:
-        rows = [
-            [self.tokens.index(word) for word in text.replace(",", "").split() if word in self.tokens]
-            for text in prompts
-        ]
-        return self.embeddings[torch.tensor([(row + [0] * length)[:length] for row in rows])]
-
-    def nearest(self, embeddings: Tensor) -> list[str]:
-        nearest = torch.cdist(embeddings, self.embeddings.expand(len(embeddings), -1, -1)).argmin(dim=-1)
-        return [" ".join(self.tokens[index] for index in row if index) for row in nearest.tolist()]
-
-
-WORDS = Words()
 CHAIN = (
     VectorOperator("TwoPointCrossOver", {"tournament_size": 4}),
     VectorOperator("GaussianMutation", {"stdev": 0.2, "mutation_probability": 0.1}),
 )
-
-
-class Listener:
-    """Hears a genome as a bend sum of its tokens, and likes what points into a hidden direction."""
-
-    def __init__(self, seed: int) -> None:
-        draw = np.random.default_rng(seed)
-        self.ear = draw.normal(size=(DIM, 10))
-        self.taste = draw.normal(size=10) / math.sqrt(10)
-        self.heard: dict[tuple[bytes, int], float] = {}
-        self.calls: list[tuple[Candidate, ...]] = []
-
-    def __call__(self, candidates: Sequence[Candidate]) -> Scores:
-        self.calls.append(tuple(candidates))
-        fitness = []
-        for candidate in candidates:
-            song = np.tanh(np.asarray(candidate.genome) @ self.ear).sum(axis=0)
-            self.heard[candidate.identity] = float(song @ self.taste / (np.linalg.norm(song) + 1e-6))
-            fitness.append(self.heard[candidate.identity])
-        likeness = np.array(fitness)
-        return Scores(likeness, likeness, np.full(len(likeness), 0.25))
-
-
-def embedded(count: int, seed: int = 0) -> Tensor:
-    rng = random.Random(seed)
-    return WORDS.embed([prompts.draw(LEXICON, rng).text() for _ in range(count)], length=LENGTH)
 
 
 def search(seed: int = 1, size: int = 24, operators: Sequence[VectorOperator] = CHAIN, **settings: Any) -> VectorGA:
@@ -279,16 +219,3 @@ def test_operators_that_cannot_work_are_refused(
 def test_initial_genomes_of_another_number_are_refused() -> None:
     with pytest.raises(ValueError, match=r"initial: expected \[24, tokens, dim\].* got shape \(3, 6, 8\)"):
         VectorGA(initial=embedded(3), population_size=24, seed=1, operators=CHAIN)
-
-
-def test_a_configuration_builds_the_search_it_describes() -> None:
-    plain = config.parse({"search": {"population_size": 8, "elites": 0.25}})
-    ga = config.parse({"evolution": {"max_seq_len": 4}, "search": {"mode": "GA", "population_size": 8}})
-    prompt_search = build.searcher(plain, seed=1, lexicon=LEXICON, initial_prompts=["genre1"])
-    assert prompt_search.mode == "prompt GA"
-    assert prompt_search.initial_population()[0].genome == "genre1"  # type: ignore[attr-defined]
-    vector_search = build.searcher(ga, seed=1, lexicon=LEXICON, vocabulary=WORDS)
-    first, second = steps(vector_search, Listener(1), 2)  # type: ignore[arg-type]
-    assert {np.asarray(each.genome).shape for each in (*first.candidates, *second.candidates)} == {(4, DIM)}
-    with pytest.raises(ValueError, match="'GA': expected a generator with a token vocabulary"):
-        build.searcher(ga, seed=1, lexicon=LEXICON)

@@ -101,6 +101,18 @@ def test_embedded_prompts_read_back_as_their_tokens(vocabulary: SoundFontVocabul
         assert tokens(back) == tokens(prompt)
 
 
+def test_tokens_are_rows_of_the_embeddings_and_the_nearest_to_themselves(vocabulary: SoundFontVocabulary) -> None:
+    ids = vocabulary.ids(PROMPTS, length=10)
+    assert ids.shape == (len(PROMPTS), 10)
+    assert torch.equal(vocabulary.embeddings[ids], vocabulary.embed(PROMPTS, length=10))
+    assert torch.equal(vocabulary.nearest_ids(vocabulary.embeddings[ids]), ids)
+    assert vocabulary.prompts(ids) == vocabulary.nearest(vocabulary.embeddings[ids])
+
+
+def test_padding_alone_reads_as_music(vocabulary: SoundFontVocabulary) -> None:
+    assert vocabulary.prompts(torch.full((1, 3), TOKEN_INDEX["<pad>"])) == ["music"]
+
+
 def test_embedding_cuts_and_pads(vocabulary: SoundFontVocabulary) -> None:
     assert vocabulary.embed(["calm jazz with piano"], length=2).shape == (1, 2, DIM)
     assert bool((vocabulary.embed(["calm"], length=4)[0, 1:] == 0.0).all())

@@ -34,23 +34,24 @@ class SoundFontVocabulary(TokenVocabulary):
         self._known = self.embeddings.double().numpy()
         self._norms = (self._known**2).sum(axis=-1)
 
-    def embed(self, prompts: Sequence[str], *, length: int) -> Tensor:
-        """float32 [N, length, 32]. Raises ValueError for a prompt that cannot be read or a length below 1."""
+    def ids(self, prompts: Sequence[str], *, length: int) -> Tensor:
+        """int64 [N, length]. Raises ValueError for a prompt that cannot be read or a length below 1."""
         if length < 1:
             raise ValueError(f"length: expected at least 1 token, got {length}")
         rows = torch.full((len(prompts), length), self._pad)
         for row, prompt in enumerate(prompts):
             known = [TOKEN_INDEX[token] for token in tokens(prompt)][:length]
             rows[row, : len(known)] = torch.tensor(known)
-        return self.embeddings[rows]  # [N, length, dim]
+        return rows
 
-    def nearest(self, embeddings: Tensor) -> list[str]:
-        """The prompts of the nearest tokens; "music" where all positions are nearest to the padding."""
-        found = []
-        for squares in self._squares(embeddings):
-            nearest = squares.argmin(axis=-1).tolist()
-            found.append(_as_prompt([self.tokens[i] for i in nearest if i != self._pad]))
-        return found
+    def nearest_ids(self, embeddings: Tensor) -> Tensor:
+        """int64 [N, length]; as it is heard: what lies outside the unit sphere counts as on it."""
+        nearest = [squares.argmin(axis=-1) for squares in self._squares(embeddings)]
+        return torch.from_numpy(np.array(nearest, dtype=np.int64).reshape(embeddings.shape[:2]))
+
+    def prompts(self, ids: Tensor) -> list[str]:
+        """The tokens' words; "music" for nothing but padding."""
+        return [_as_prompt([self.tokens[i] for i in row if i != self._pad]) for row in ids.tolist()]
 
     def weights(self, embeddings: Tensor) -> list[list[tuple[str, float]]]:
         """What each of [N, length, 32] says: tokens and their weights, as `describe` reads them.

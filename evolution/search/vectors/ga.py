@@ -1,9 +1,8 @@
-"""Searches over token embeddings, by evotorch. The only module that knows evotorch."""
+"""The GA over token embeddings: evotorch's `GeneticAlgorithm` and its seven operators."""
 
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,9 +14,10 @@ from evotorch.algorithms import GeneticAlgorithm
 from torch import Tensor
 
 from evolution.config import OperatorName
-from evolution.search.candidates import Candidate, Scores, genome_bytes
-from evolution.search.lineage import Heard, Lineage, plain, values_of
-from evolution.search.searcher import Evaluate, Population, Searcher, count_of, derived_seed
+from evolution.search.candidates import Scores
+from evolution.search.lineage import Heard, Lineage, plain
+from evolution.search.searcher import Evaluate, Population, count_of
+from evolution.search.vectors.base import Memory, VectorSearcher
 from models_store import seeding
 from models_store.generators.base import TokenVocabulary
 
@@ -25,12 +25,7 @@ GA_OPERATORS: tuple[str, ...] = get_args(OperatorName)
 """The operators that a GA can be made of, by evotorch's names."""
 
 _Hear = Callable[[Tensor], Tensor]
-"""Fitness [N] of rows [N, tokens * dim]."""
-
-_NARROWEST = 1e-3
-
-# evotorch tells four lines about every problem that is made, and one is made in each step.
-logging.getLogger("evotorch").setLevel(logging.WARNING)
+"""Fitness [N] of coordinates [N, length]."""
 
 
 @dataclass(frozen=True)
@@ -65,55 +60,6 @@ class VectorOperator:
             raise ValueError(f"{self.name}: {error} (parameters given: {dict(self.parameters)})") from error
 
 
-class VectorSearcher(Searcher):
-    """What the searches over [tokens, dim] share: bounds, candidates, and evotorch's view of the problem.
-
-    initial: float [population_size, tokens, dim], usually embedded prompts.
-    vocabulary: names the genomes by their nearest tokens, and its embeddings bound the search; without one prompts
-        are "" and the initial genomes are the bounds.
-    The seed of a genome is derived from its numbers and the run's seed, so equal genomes are equal candidates.
-    """
-
-    def __init__(
-        self, *, initial: Tensor, population_size: int, seed: int, vocabulary: TokenVocabulary | None = None
-    ) -> None:
-        super().__init__(population_size=population_size, seed=seed)
-        if initial.ndim != 3 or len(initial) != population_size:
-            raise ValueError(
-                f"initial: expected [{population_size}, tokens, dim], one genome for each candidate, "
-                f"got shape {tuple(initial.shape)}"
-            )
-        self._vocabulary = vocabulary
-        self._initial = initial.detach().to("cpu", torch.float32).contiguous()
-        self.shape = (int(initial.shape[1]), int(initial.shape[2]))
-        self._bounds = self._box()
-
-    def _box(self) -> tuple[Tensor, Tensor]:
-        """The smallest box that holds the known tokens and the initial genomes, per dimension: 2 x [tokens * dim]."""
-        points = self._initial.flatten(0, 1)  # [N * tokens, dim]
-        if self._vocabulary is not None:
-            points = torch.cat([points, self._vocabulary.embeddings.detach().to("cpu", torch.float32)])
-        low, high = points.amin(dim=0), points.amax(dim=0)
-        # evotorch's polynomial mutation divides by the width of the box
-        flat = high - low < _NARROWEST
-        low, high = torch.where(flat, low - _NARROWEST, low), torch.where(flat, high + _NARROWEST, high)
-        return low.repeat(self.shape[0]), high.repeat(self.shape[0])
-
-    def _problem(self, hear: _Hear) -> Problem:
-        """A maximisation that asks `hear`, random numbers from a generator of its own."""
-        return _Listening(hear, self._bounds, derived_seed(self.seed, self._generations, "evotorch"))
-
-    def _first(self) -> Population:
-        return self.candidates(self._initial.flatten(1))
-
-    def candidates(self, values: Tensor) -> Population:
-        """Rows [N, tokens * dim] as candidates without a history."""
-        genomes = values.reshape(-1, *self.shape)  # [N, tokens, dim]
-        named = self._vocabulary.nearest(genomes) if self._vocabulary is not None else [""] * len(genomes)
-        made = [Candidate(genome.numpy(), 0, prompt) for genome, prompt in zip(genomes, named, strict=True)]
-        return tuple(replace(each, seed=derived_seed(self.seed, genome_bytes(each))) for each in made)
-
-
 class VectorGA(VectorSearcher):
     """evotorch's `GeneticAlgorithm`: tournaments within its crossovers, then its mutations.
 
@@ -122,6 +68,7 @@ class VectorGA(VectorSearcher):
     elites: the fraction of the population that is kept; the other places are for the children. When the
         operators make fewer children than there are places, more of the best are kept.
     evotorch_parameters: `elitist` false keeps no elites, whatever `elites` says; true keeps at least one.
+    pool, subspace, snap: as in VectorSearcher. In a subspace the operators work on standardised coordinates.
     Raises ValueError for unknown operators or parameters, and for values that evotorch refuses.
     """
 
@@ -134,11 +81,22 @@ class VectorGA(VectorSearcher):
         population_size: int,
         seed: int,
         vocabulary: TokenVocabulary | None = None,
+        pool: Tensor | None = None,
+        subspace: int | None = None,
+        snap: bool = False,
         operators: Sequence[VectorOperator],
         elites: float = 0.1,
         evotorch_parameters: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(initial=initial, population_size=population_size, seed=seed, vocabulary=vocabulary)
+        super().__init__(
+            initial=initial,
+            population_size=population_size,
+            seed=seed,
+            vocabulary=vocabulary,
+            pool=pool,
+            subspace=subspace,
+            snap=snap,
+        )
         if not operators:
             raise ValueError("GA_operators: expected at least one operator, got none")
         if not 0.0 <= elites < 1.0:
@@ -162,11 +120,14 @@ class VectorGA(VectorSearcher):
 
     def _advance(self, population: Population, evaluate: Evaluate) -> tuple[Population, Scores]:
         lineage = Lineage(rows=[(position,) for position in range(len(population))])
-        heard = Heard(population, evaluate, partial(self._children, lineage))
+        coordinates = self._memory.coordinates
+        heard = Heard(population, coordinates, evaluate, partial(self._children, lineage))
         algorithm = self._algorithm(heard, lineage)
-        algorithm.population.set_values(values_of(population))
+        algorithm.population.set_values(coordinates)
         algorithm.step()
-        return heard.roll(algorithm.population.values)
+        bred = plain(algorithm.population.values)
+        self._next = Memory(bred)
+        return heard.roll(bred)
 
     def _children(self, lineage: Lineage, values: Tensor) -> Population:
         chain = tuple(operator.name for operator in self._operators)
@@ -174,7 +135,7 @@ class VectorGA(VectorSearcher):
         return tuple(replace(child, parents=parents, operators=chain) for child, parents in made)
 
     def _algorithm(self, hear: _Hear, lineage: Lineage) -> GeneticAlgorithm:
-        problem = self._problem(hear)
+        problem = _Listening(hear, self._bounds, self._step_seed())
         chain = [operator.build(problem, lineage) for operator in self._operators]
         with seeding.seeded(0):
             algorithm = GeneticAlgorithm(
@@ -186,14 +147,14 @@ class VectorGA(VectorSearcher):
                 re_evaluate_parents_first=True,
             )
         # Its random first population was drawn from the same generator: begin the step from the seed again.
-        problem.manual_seed(derived_seed(self.seed, self._generations, "evotorch"))
+        problem.manual_seed(self._step_seed())
         return algorithm
 
     def _try_operators(self) -> None:
         """Apply the chain once, unheard: some of evotorch's refusals come only then."""
         lineage = Lineage(rows=[(position,) for position in range(self.population_size)])
         algorithm = self._algorithm(lambda values: values.mean(dim=1), lineage)
-        algorithm.population.set_values(self._initial.flatten(1))
+        algorithm.population.set_values(self._initial)
         try:
             algorithm.step()
         except (TypeError, ValueError, RuntimeError) as error:
