@@ -13,13 +13,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import redis
 
 from evolution import broker, genomes, locks, presence, tasks
 from evolution.models import Evaluation, Recording
-from evolution.takes import Instruments, Take
+from evolution.takes import Instruments, SoundFile, Take
 
 logger = logging.getLogger(__name__)
 
@@ -42,14 +43,23 @@ def evaluate(
     on_wait: told, in a sentence, what is being waited for when nothing moves.
     Raises PlayingError when a player cannot play one.
     """
-    return _fulfil(Evaluation, tasks.play_evaluations, takes, instruments, on_wait)
+    wanted = {take.key(instruments): take for take in takes}
+    return _fulfil(Evaluation, tasks.play_evaluations, wanted, partial(_cut, instruments=instruments), on_wait)
 
 
 def record(
     takes: Sequence[Take], instruments: Instruments, *, on_wait: Callable[[str], None] | None = None
 ) -> dict[str, Recording]:
     """The recording of every take, by key: a file that people can hear, and its evaluation."""
-    return _fulfil(Recording, tasks.play_recordings, takes, instruments, on_wait)
+    wanted = {take.key(instruments): take for take in takes}
+    return _fulfil(Recording, tasks.play_recordings, wanted, partial(_cut, instruments=instruments), on_wait)
+
+
+def hear(sound: SoundFile, instruments: Instruments, *, on_wait: Callable[[str], None] | None = None) -> Evaluation:
+    """The evaluation of a file: the mean of its windows. Players must be able to read the file."""
+    key = sound.key(instruments)
+    found = _fulfil(Evaluation, tasks.hear_files, {key: sound}, partial(_listen, instruments=instruments), on_wait)
+    return found[key]
 
 
 @dataclass
@@ -66,14 +76,14 @@ class _Chunk:
         return [item["key"] for item in self.message["items"]]
 
 
-def _fulfil(model: Any, task: Any, takes: Sequence[Take], instruments: Instruments, on_wait: Any) -> dict[str, Any]:
-    wanted = {take.key(instruments): take for take in takes}
+def _fulfil(model: Any, task: Any, wanted: dict[str, Any], cut: Any, on_wait: Any) -> dict[str, Any]:
+    """Rows of `model` for all keys of `wanted`; `cut` makes chunks of those that are missing."""
     rows = _rows(model, wanted)
-    missing = {key: take for key, take in wanted.items() if key not in rows}
+    missing = {key: one for key, one in wanted.items() if key not in rows}
     if not missing:
         return rows
     reply = f"replies:{uuid.uuid4().hex}"
-    chunks = {chunk.name: chunk for chunk in _cut(missing, instruments, reply)}
+    chunks = {chunk.name: chunk for chunk in cut(missing, reply=reply)}
     for chunk in chunks.values():
         _send(task, chunk)
     with broker.connect() as client:
@@ -90,7 +100,7 @@ def _rows(model: Any, keys: Iterable[str]) -> dict[str, Any]:
     return model.objects.in_bulk(list(keys))
 
 
-def _cut(missing: dict[str, Take], instruments: Instruments, reply: str) -> list[_Chunk]:
+def _cut(missing: dict[str, Take], *, instruments: Instruments, reply: str) -> list[_Chunk]:
     """Chunks of one length each, small enough that every player has some."""
     players = max(1, presence.count().get("player", 0))
     size = math.ceil(len(missing) / (players * CHUNKS_PER_PLAYER))
@@ -103,16 +113,28 @@ def _cut(missing: dict[str, Take], instruments: Instruments, reply: str) -> list
                 {"key": key, "genome": genomes.to_json(take.genome), "seed": take.seed}
                 for key, take in alike[start : start + size]
             ]
-            name = f"chunk:{uuid.uuid4().hex}"
-            message = {
-                "name": name,
-                "reply": reply,
-                "instruments": asdict(instruments),
-                "seconds": seconds,
-                "items": items,
-            }
-            chunks.append(_Chunk(name, message))
+            chunks.append(_chunk(items, seconds, instruments, reply))
     return chunks
+
+
+def _listen(missing: dict[str, SoundFile], *, instruments: Instruments, reply: str) -> list[_Chunk]:
+    """A chunk for every file."""
+    return [
+        _chunk([{"key": key, "file": str(sound.path)}], sound.window, instruments, reply)
+        for key, sound in missing.items()
+    ]
+
+
+def _chunk(items: list[dict[str, Any]], seconds: float, instruments: Instruments, reply: str) -> _Chunk:
+    name = f"chunk:{uuid.uuid4().hex}"
+    message = {
+        "name": name,
+        "reply": reply,
+        "instruments": asdict(instruments),
+        "seconds": seconds,
+        "items": items,
+    }
+    return _Chunk(name, message)
 
 
 def _send(task: Any, chunk: _Chunk) -> None:

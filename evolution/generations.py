@@ -7,45 +7,66 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
-from django.conf import settings
 from django.db import transaction
 
-from evolution import evaluation, genomes, runs
+from evolution import evaluation, events, genomes, runs
 from evolution import models as rows
+from evolution.config import Configuration
 from evolution.search import build
+from evolution.search.asking import Writer
 from evolution.search.candidates import Candidate, Generation, Scores
 from evolution.search.fitness import Fitness
-from evolution.search.searcher import Searcher
-from evolution.takes import Instruments, Take
+from evolution.search.initial import initial_prompts
+from evolution.search.searcher import Searcher, derived_seed
+from evolution.takes import Take
 from models_store import catalog, checkpoints
 from models_store.evaluation import Evaluations
 
 Waiting = Callable[[str], None] | None
 
 
-def instruments(run: rows.Run) -> Instruments:
-    """What plays and hears in a run."""
-    name = runs.configuration(run).music_model
-    parameters = {"soundfont_path": settings.SOUNDFONT} if name == "soundfont" and settings.SOUNDFONT else {}
-    return Instruments(generator=name, parameters=parameters)
-
-
 def open_searcher(run: rows.Run) -> Searcher:
-    """The run's searcher, where its last stored generation left it."""
+    """The run's searcher, where its last stored generation left it.
+
+    Raises ValueError for a configuration that no search can be built of, and LLMError when a language model that shall
+    write the first prompts cannot.
+    """
     configuration = runs.configuration(run)
+    writer = build.writer(configuration)
     searcher = build.searcher(
         configuration,
         seed=run.seed,
         lexicon=catalog.lexicon(configuration.music_model),
         vocabulary=catalog.vocabulary(configuration.music_model),
+        prompts=_first_prompts(run, configuration, writer),
+        writer=writer,
     )
     if run.searcher_state:
         searcher.restore(checkpoints.from_bytes(bytes(run.searcher_state)))
     return searcher
 
 
+def _first_prompts(run: rows.Run, configuration: Configuration, writer: Writer | None) -> Sequence[str]:
+    """The lines of the init_file, or what a language model wrote: asked once and kept, for it answers differently."""
+    if configuration.evolution.initialization != "LLM" or writer is None:
+        return list(run.experiment.prompts)
+    if not run.first_prompts:
+        written = initial_prompts(
+            count=configuration.evolution.search.population_size,
+            seed=derived_seed(run.seed, "first prompts"),
+            lexicon=catalog.lexicon(configuration.music_model),
+            writer=writer,
+        )
+        run.first_prompts = list(written)
+        run.save(update_fields=["first_prompts"])
+    return list(run.first_prompts)
+
+
 def evolve(round_: rows.Round, fitness: Fitness, *, on_wait: Waiting = None) -> Iterator[rows.Generation]:
-    """Step through the generations that the round still lacks; each is stored before it is given."""
+    """Step through the generations that the round still lacks; each is stored before it is given.
+
+    Raises evolution.runs.NotWantedError between two of them when the run was paused or stopped.
+    """
     run = rows.Run.objects.select_related("experiment").get(pk=round_.run_id)
     done = round_.generations.count()
     if done >= round_.generations_planned:
@@ -53,27 +74,35 @@ def evolve(round_: rows.Round, fitness: Fitness, *, on_wait: Waiting = None) -> 
     searcher = open_searcher(run)
     player = _Player(run, fitness, on_wait)
     for number in range(done + 1, round_.generations_planned + 1):
-        started = time.monotonic()
+        runs.still_wanted(run)
+        started, player.played = time.monotonic(), {}
         generation = searcher.step(player.scores)
-        yield _store(round_, run, number, generation, player, searcher, seconds=time.monotonic() - started)
+        stored = _store(round_, run, number, generation, player, searcher, seconds=time.monotonic() - started)
+        events.generation_stored(stored)
+        yield stored
 
 
 class _Player:
     """The searcher's `evaluate`: stored evaluations, scored by the fitness of this round."""
 
     def __init__(self, run: rows.Run, fitness: Fitness, on_wait: Waiting) -> None:
-        self.instruments = instruments(run)
+        self.instruments = runs.instruments(run)
         self.seconds = runs.configuration(run).evolution.duration
         self.fitness = fitness
         self.on_wait = on_wait
+        self.played: dict[str, float] = {}
+        """What was played in this step, and a player's time for each."""
 
     def take(self, candidate: Candidate) -> Take:
         return Take(genome=candidate.genome, seed=candidate.seed, seconds=self.seconds)
 
     def scores(self, candidates: Sequence[Candidate]) -> Scores:
         takes = [self.take(candidate) for candidate in candidates]
+        keys = [take.key(self.instruments) for take in takes]
+        known = set(rows.Evaluation.objects.filter(pk__in=keys).values_list("pk", flat=True))
         stored = evaluation.evaluate(takes, self.instruments, on_wait=self.on_wait)
-        return self.fitness(heard([stored[take.key(self.instruments)] for take in takes]))
+        self.played |= {key: row.seconds for key, row in stored.items() if key not in known}
+        return self.fitness(heard([stored[key] for key in keys]))
 
 
 def heard(evaluations: Sequence[rows.Evaluation]) -> Evaluations:
@@ -107,6 +136,8 @@ def _store(
         median=generation.median,
         worst=generation.worst,
         seconds=seconds,
+        player_seconds=sum(player.played.values()),
+        played=len(player.played),
     )
     rows.Candidate.objects.bulk_create(
         rows.Candidate(

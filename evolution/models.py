@@ -13,7 +13,15 @@ class Experiment(models.Model):
 
     name = models.SlugField(unique=True)
     configuration = models.JSONField(help_text="As evolution.config gives it; never holds a secret.")
+    prompts = models.JSONField(default=list, blank=True, help_text="The lines of init_file as they were then.")
+    author = models.CharField(max_length=150, blank=True)
+    note = models.TextField(blank=True)
+    is_open = models.BooleanField(default=False, help_text="Whether new listeners may be assigned to it.")
+    weight = models.FloatField(default=1.0, help_text="Its share of new listeners beside the other open ones.")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(weight__gt=0), name="weight_is_positive")]
 
     def __str__(self) -> str:
         return self.name
@@ -22,10 +30,35 @@ class Experiment(models.Model):
 class Run(models.Model):
     """One listener going through one experiment. `searcher_state` is the searcher after its last generation."""
 
+    class Status(models.TextChoices):
+        RUNNING = "running"
+        PAUSED = "paused"
+        STOPPED = "stopped"
+        DONE = "done"
+        FAILED = "failed"
+
+    class Conductor(models.TextChoices):
+        SERVICE = "service"
+        COMMAND = "command"
+
     experiment = models.ForeignKey(Experiment, on_delete=models.PROTECT, related_name="runs")
     seed = models.BigIntegerField()
+    status = models.CharField(max_length=8, choices=Status, default=Status.RUNNING)
+    message = models.TextField(blank=True, help_text="Why it failed.")
+    rounds_planned = models.PositiveIntegerField(null=True, blank=True, help_text="None: as long as it is asked to.")
+    conductor = models.CharField(
+        max_length=8,
+        choices=Conductor,
+        default=Conductor.SERVICE,
+        help_text="Who takes its rounds up: the service, or the command that began it.",
+    )
     searcher_state = models.BinaryField(default=b"", editable=False)
+    first_prompts = models.JSONField(default=list, blank=True, help_text="What a language model wrote to begin with.")
     created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["status"])]
 
     def __str__(self) -> str:
         return f"{self.experiment} #{self.pk}"
@@ -41,6 +74,7 @@ class Round(models.Model):
         COMPOSING = "composing"
         DONE = "done"
         FAILED = "failed"
+        STOPPED = "stopped"
 
     PENDING = (Status.QUEUED, Status.LEARNING, Status.EVOLVING, Status.COMPOSING)
 
@@ -76,6 +110,7 @@ class Evaluation(models.Model):
     layers = models.PositiveSmallIntegerField()
     dim = models.PositiveIntegerField()
     artefacts = ArrayField(models.FloatField(), help_text="In the order of models_store.artefacts.NAMES, in [0, 1].")
+    seconds = models.FloatField(default=0.0, help_text="A player's time for it.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -107,6 +142,8 @@ class Generation(models.Model):
     median = models.FloatField()
     worst = models.FloatField()
     seconds = models.FloatField(help_text="Wall-clock time of the step.")
+    player_seconds = models.FloatField(default=0.0, help_text="The players' time for what was played in it.")
+    played = models.PositiveIntegerField(default=0, help_text="How many genomes were played in it.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 REPLY_SECONDS = 3600
 PEAKS = 200
+PLAIN_PROMPT = "music"
+WINDOWS_AT_ONCE = 16
 LOUDNESS_TARGET = -16.0  # LUFS; what streaming services play music at, near enough
 
 Chunk = dict[str, Any]
@@ -38,6 +42,11 @@ def play_evaluations(chunk: Chunk) -> None:
 def play_recordings(chunk: Chunk) -> None:
     """Store a recording of every item of the chunk, and reply."""
     _answer(chunk, Recording, _record)
+
+
+def hear_files(chunk: Chunk) -> None:
+    """Store the evaluation of every file of the chunk, and reply."""
+    _answer(chunk, Evaluation, _hear)
 
 
 def _answer(chunk: Chunk, model: Any, play_items: Any) -> None:
@@ -80,18 +89,72 @@ def _seeds(items: Sequence[Chunk]) -> list[int]:
 
 
 def _evaluate(chunk: Chunk, items: Sequence[Chunk]) -> None:
+    started = time.monotonic()
+    try:
+        heard = _play(chunk, items)
+    except ValueError:
+        # One genome that cannot be played must not take the others with it.
+        heard = _together([_play_or_refuse(chunk, item) for item in items])
+    seconds = (time.monotonic() - started) / len(items)
+    Evaluation.objects.bulk_create(_evaluation_rows(items, heard, seconds=seconds), ignore_conflicts=True)
+
+
+def _play(chunk: Chunk, items: Sequence[Chunk]) -> Evaluations:
     instruments = chunk["instruments"]
-    heard = play(
+    return play(
         catalog.generator(instruments["generator"], **instruments["parameters"]),
         catalog.encoder(instruments["encoder"]),
         _stack(items),
         seconds=chunk["seconds"],
         seeds=_seeds(items),
     )
-    Evaluation.objects.bulk_create(_evaluation_rows(items, heard), ignore_conflicts=True)
 
 
-def _evaluation_rows(items: Sequence[Chunk], heard: Evaluations) -> list[Evaluation]:
+def _play_or_refuse(chunk: Chunk, item: Chunk) -> Evaluations:
+    """What was heard; of a genome that the generator refuses: nothing, with every fault, which scores the worst.
+
+    Raises ValueError when it is not the genome that is refused: when a plain prompt is refused as well.
+    """
+    try:
+        return _play(chunk, [item])
+    except ValueError as refusal:
+        instruments = chunk["instruments"]
+        kinds = catalog.generator(instruments["generator"], **instruments["parameters"]).genome_kinds
+        if not isinstance(item["genome"], str) or "text" not in kinds:
+            raise
+        plain = _play(chunk, [{**item, "genome": PLAIN_PROMPT}])
+        logger.info("the prompt %.80r was refused: %s", item["genome"], refusal)
+        return Evaluations(torch.zeros_like(plain.embeddings), torch.ones_like(plain.artefacts))
+
+
+def _together(heard: Sequence[Evaluations]) -> Evaluations:
+    return Evaluations(
+        torch.cat([one.embeddings for one in heard]),
+        torch.cat([one.artefacts for one in heard]),
+    )
+
+
+def _hear(chunk: Chunk, items: Sequence[Chunk]) -> None:
+    """A file as the mean of its windows, each as long as a candidate: embeddings and faults."""
+    encoder = catalog.encoder(chunk["instruments"]["encoder"])
+    for item in items:
+        started = time.monotonic()
+        windows = audio.windows(audio.read(Path(item["file"])), seconds=chunk["seconds"])
+        heard = _together(
+            [
+                Evaluations(encoder.encode(batch), artefacts.measure(batch))
+                for batch in (
+                    Audio(windows.samples[start : start + WINDOWS_AT_ONCE], windows.sample_rate)
+                    for start in range(0, len(windows.samples), WINDOWS_AT_ONCE)
+                )
+            ]
+        )
+        mean = Evaluations(heard.embeddings.mean(dim=0, keepdim=True), heard.artefacts.mean(dim=0, keepdim=True))
+        rows = _evaluation_rows([item], mean, seconds=time.monotonic() - started)
+        Evaluation.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _evaluation_rows(items: Sequence[Chunk], heard: Evaluations, *, seconds: float) -> list[Evaluation]:
     layers, dim = heard.embeddings.shape[1:]
     return [
         Evaluation(
@@ -100,6 +163,7 @@ def _evaluation_rows(items: Sequence[Chunk], heard: Evaluations) -> list[Evaluat
             layers=layers,
             dim=dim,
             artefacts=heard.artefacts[position].tolist(),
+            seconds=seconds,
         )
         for position, item in enumerate(items)
     ]
@@ -111,6 +175,7 @@ def _bytes(embedding: Tensor) -> bytes:
 
 def _record(chunk: Chunk, items: Sequence[Chunk]) -> None:
     """Render for people: the embedding is of what is played, after the loudness was set."""
+    started = time.monotonic()
     instruments = chunk["instruments"]
     generator = catalog.generator(instruments["generator"], **instruments["parameters"])
     raw = generator.generate(_stack(items), seconds=chunk["seconds"], seeds=_seeds(items))
@@ -118,7 +183,7 @@ def _record(chunk: Chunk, items: Sequence[Chunk]) -> None:
     sound = audio.normalise_loudness(raw, target_lufs=LOUDNESS_TARGET)
     heard = Evaluations(embeddings=catalog.encoder(instruments["encoder"]).encode(sound), artefacts=faults)
     outlines, levels = audio.peaks(sound, bins=PEAKS), audio.loudness(sound)
-    rows = _evaluation_rows(items, heard)
+    rows = _evaluation_rows(items, heard, seconds=(time.monotonic() - started) / len(items))
     for position, item in enumerate(items):
         name = f"{item['key']}.{audio.FORMAT}"
         content = ContentFile(audio.encode(Audio(sound.samples[position : position + 1], sound.sample_rate)), name)

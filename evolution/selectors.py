@@ -11,8 +11,13 @@ def latest_round(run: Run) -> Round | None:
 
 
 def pending_rounds(*, begun_only: bool = False) -> list[int]:
-    """The ids of all rounds that are asked for (or, of these, that were begun) and not finished, oldest first."""
-    found = Round.objects.filter(status__in=Round.PENDING)
+    """The ids of the rounds that are asked for (or, of these, that were begun) and not finished, oldest first.
+
+    Those of runs that rest, or that a command works on, are not among them.
+    """
+    found = Round.objects.filter(
+        status__in=Round.PENDING, run__status=Run.Status.RUNNING, run__conductor=Run.Conductor.SERVICE
+    )
     if begun_only:
         found = found.exclude(started_at=None)
     return list(found.order_by("requested_at").values_list("pk", flat=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 from evolution import genomes
@@ -35,3 +36,20 @@ class Take:
         genome = genomes.to_json(self.genome)
         content = [VERSION, asdict(instruments), genome, self.seed, round(self.seconds, 6)]
         return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=32).hexdigest()
+
+
+@dataclass(frozen=True)
+class SoundFile:
+    """A file to be heard as it is, in windows of so many seconds.
+
+    digest: the hash of its content, as hexadecimal digits.
+    """
+
+    path: Path
+    digest: str
+    window: float
+
+    def key(self, instruments: Instruments) -> str:
+        """The hash of all that its embedding depends on."""
+        content = [VERSION, instruments.encoder, self.digest, round(self.window, 6)]
+        return blake2b(json.dumps(content).encode(), digest_size=32).hexdigest()

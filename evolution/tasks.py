@@ -19,3 +19,10 @@ def play_recordings(chunk: dict[str, Any]) -> None:
     from evolution import playing
 
     playing.play_recordings(chunk)
+
+
+@shared_task
+def hear_files(chunk: dict[str, Any]) -> None:
+    from evolution import playing
+
+    playing.hear_files(chunk)

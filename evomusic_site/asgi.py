@@ -13,11 +13,14 @@ from django.core.asgi import get_asgi_application
 
 http = get_asgi_application()  # before the routing: it sets the applications up
 
-from listening.routing import websocket_urlpatterns  # noqa: E402
+from laboratory import routing as laboratory  # noqa: E402
+from listening import routing as listening  # noqa: E402
+
+sockets = [*laboratory.websocket_urlpatterns, *listening.websocket_urlpatterns]
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(sockets))),
     }
 )

@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evomusic_site.settings")
 
 app = Celery("evomusic")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["evolution", "listening"])
+app.autodiscover_tasks(["evolution", "listening", "laboratory"])
 
 
 @worker_init.connect

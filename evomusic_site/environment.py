@@ -32,6 +32,7 @@ class Environment:
     secure_cookies: bool
     players: int
     soundfont: Path | None
+    evaluations_kept_days: int
     log_level: str
     role: str
 
@@ -55,6 +56,7 @@ def read() -> Environment:
         secure_cookies=env.bool("SECURE_COOKIES", default=False),
         players=env.int("PLAYERS", default=0, validate=validate.Range(min=0)),
         soundfont=env.path("SOUNDFONT", default=None),
+        evaluations_kept_days=env.int("EVALUATIONS_KEPT_DAYS", default=7, validate=validate.Range(min=0)),
         log_level=env.str("LOG_LEVEL", default="INFO", validate=validate.OneOf(LOG_LEVELS)),
         role=env.str("EVOMUSIC_ROLE", default="command"),
     )

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -54,9 +55,12 @@ def conductor(state_folder: Path) -> Program:
     return Program("conductor", "conductor", (*_worker("rounds", "conductor"), *options), _CALM)
 
 
-def players(count: int) -> list[Program]:
-    """`count` processes that play; on a CPU one per core, each with one thread."""
-    names = [f"player{number}" for number in range(1, count + 1)]
+def players(count: int, *, owner: str = "") -> list[Program]:
+    """`count` processes that play; on a CPU one per core, each with one thread.
+
+    owner: part of their names, by which Celery knows workers: two starters at once must not share it.
+    """
+    names = [f"player{number}{owner}" for number in range(1, count + 1)]
     return [Program("player", name, (*_worker("gpu", name), "--pool=solo"), _CALM) for name in names]
 
 
@@ -211,3 +215,75 @@ def workers(settings: Environment) -> Iterator[None]:
         yield
     finally:
         family.stop()
+
+
+@contextmanager
+def players_for_command(count: int | None) -> Iterator[None]:
+    """Players inside the block, for a command that conducts its rounds itself.
+
+    count: so many of our own. 0: none; this process plays by itself, one chunk after the other. None: those of the
+    service that is up, else our own.
+    Raises ProcessError when they do not start.
+    """
+    from django.conf import settings
+
+    from evolution import presence
+
+    if count == 0:
+        with _played_in_process():
+            yield
+        return
+    there = presence.count()
+    if count is None and there.get("conductor") and there.get("player"):  # players alone may go with their command
+        yield
+        return
+    wanted = count or settings.ENVIRONMENT.players or default_players()
+    _end_orphans(settings.STATE_FOLDER)
+    family = Family(settings.STATE_FOLDER, record=f"players-of-{os.getpid()}.json")
+    programs = players(wanted, owner=f"-of-{os.getpid()}")
+    leave, watcher = threading.Event(), None
+    try:
+        family.start(programs)
+        give_up = time.monotonic() + READY_SECONDS
+        while presence.count().get("player", 0) < wanted:
+            if family.dead() or time.monotonic() > give_up:
+                raise ProcessError(f"the players did not start; their logs are in {family.logs}")
+            time.sleep(0.1)
+        watcher = threading.Thread(target=_revive, args=(family, leave), name="players", daemon=True)
+        watcher.start()
+        yield
+        for program in programs:  # nobody has to read why it went well
+            (family.logs / f"{program.name}.log").unlink(missing_ok=True)
+    finally:
+        leave.set()
+        if watcher is not None:
+            watcher.join()
+        family.stop()
+
+
+@contextmanager
+def _played_in_process() -> Iterator[None]:
+    """Celery calls tasks at once instead of sending them, and lets their errors out."""
+    from evomusic_site.celery import app
+
+    before = app.conf.task_always_eager, app.conf.task_eager_propagates
+    app.conf.task_always_eager = app.conf.task_eager_propagates = True
+    try:
+        yield
+    finally:
+        app.conf.task_always_eager, app.conf.task_eager_propagates = before
+
+
+def _revive(family: Family, leave: threading.Event) -> None:
+    """Start players again that have died, until `leave` is set."""
+    while not leave.wait(RESTART_PAUSE):
+        for program, _ in family.dead():
+            family.start([program])
+
+
+def _end_orphans(state_folder: Path) -> None:
+    """End the players of commands that were killed."""
+    for record in state_folder.glob("players-of-*.json"):
+        if not psutil.pid_exists(int(record.stem.rpartition("-")[2])):
+            Family(state_folder, record=record.name).end_leftovers()
+            record.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from evomusic_site import environment
+from evomusic_site.admin_theme import UNFOLD as UNFOLD
 
 ENVIRONMENT = environment.read()
 BASE_DIR = environment.ROOT
@@ -16,6 +17,8 @@ ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts
 CSRF_TRUSTED_ORIGINS = ENVIRONMENT.trusted_origins
 
 INSTALLED_APPS = [
+    "unfold",  # the admin's theme; before it
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -26,6 +29,7 @@ INSTALLED_APPS = [
     "channels",
     "evolution",
     "listening",
+    "laboratory",
 ]
 
 MIDDLEWARE = [
@@ -119,6 +123,7 @@ NODE_MODULES = BASE_DIR / "node_modules"
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/htmx", NODE_MODULES / "htmx.org" / "dist"),
+    ("vendor/uplot", NODE_MODULES / "uplot" / "dist"),
     ("vendor/brygada", NODE_MODULES / "@fontsource-variable" / "brygada-1918" / "files"),
 ]
 SERVESTATIC_USE_FINDERS = True
@@ -132,7 +137,13 @@ STORAGES = {
 # A better SoundFont than the one that comes along; None: that one.
 SOUNDFONT = str(ENVIRONMENT.soundfont) if ENVIRONMENT.soundfont else None
 
-# The searcher of people who listen (the schema is evolution/config.py; what is left out has its default there).
+# Days after the end of a run for which what was heard in it can be looked at without playing it again.
+EVALUATIONS_KEPT_DAYS = ENVIRONMENT.evaluations_kept_days
+
+# A context manager that commands which conduct rounds themselves are given players by.
+PLAYERS_FOR_COMMANDS = "evomusic_site.processes.players_for_command"
+
+# The searcher of people who listen (the schema is evolution/config/; what is left out has its default there).
 LISTENING_CONFIGURATION: dict[str, object] = {}
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
@@ -152,6 +163,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3.0,  # seconds
         "options": {"expires": 3.0},
     },
+    "prune evaluations": {"task": "listening.tasks.prune_evaluations", "schedule": 6 * 3600.0},
 }
 
 LOGGING = {

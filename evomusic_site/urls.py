@@ -11,5 +11,6 @@ urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("admin/", admin.site.urls),
+    path("laboratory/", include("laboratory.urls")),
     path("", include("listening.urls")),
 ]

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-import redis
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
-
+from evolution import events
 from evolution.models import Round
 from listening import selectors
 from listening.models import Listener, Playlist
-
-logger = logging.getLogger(__name__)
 
 
 def group(listener_id: int) -> str:
@@ -35,10 +29,4 @@ def playlist_ready(listener: Listener, playlist: Playlist) -> None:
 
 
 def _send(listener: Listener, event: dict[str, Any]) -> None:
-    layer = get_channel_layer()
-    if layer is None:
-        return
-    try:
-        async_to_sync(layer.group_send)(group(listener.pk), event)
-    except (redis.RedisError, OSError):
-        logger.warning("%s was not sent to %s: the page asks again when it connects", event["type"], listener)
+    events.send(group(listener.pk), event)

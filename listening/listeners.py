@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from evolution import runs
+from evolution.models import Experiment, Run
 from listening.models import Listener, User
 
 
@@ -32,13 +33,23 @@ def make_guest() -> Listener:
 def attach(user: User, *, is_guest: bool = False) -> Listener:
     """The listener of a user, made when there is none."""
     known = of_user(user)
-    return known or Listener.objects.create(user=user, run=runs.start(_experiment()), is_guest=is_guest)
+    return known or Listener.objects.create(user=user, run=runs.start(_assigned()), is_guest=is_guest)
 
 
 @transaction.atomic
-def make_synthetic(*, reference_user: int, seed: int) -> Listener:
-    """A synthetic listener who stands for one of the aligner's reference users."""
-    run = runs.start(_experiment(), seed=seed)
+def make_synthetic(
+    *,
+    reference_user: int,
+    seed: int,
+    experiment: Experiment | None = None,
+    conductor: str = Run.Conductor.SERVICE,
+    rounds: int | None = None,
+) -> Listener:
+    """A synthetic listener who stands for one of the aligner's reference users.
+
+    experiment: None: the one that people listen to. rounds: how many its run goes on by itself; None: none.
+    """
+    run = runs.start(experiment or _listening(), seed=seed, rounds_planned=rounds, conductor=conductor)
     return Listener.objects.create(reference_user=reference_user, run=run, is_guest=False)
 
 
@@ -56,5 +67,13 @@ def keep(listener: Listener, *, username: str, password: str) -> Listener:
     return listener
 
 
-def _experiment() -> Any:
+def _assigned() -> Experiment:
+    """The experiment of somebody new: an open one, drawn by weight; without one, plain listening."""
+    arms = list(Experiment.objects.filter(is_open=True).order_by("pk"))
+    if not arms:
+        return _listening()
+    return secrets.SystemRandom().choices(arms, weights=[arm.weight for arm in arms])[0]
+
+
+def _listening() -> Experiment:
     return runs.experiment(name="listening", configuration=settings.LISTENING_CONFIGURATION)

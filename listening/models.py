@@ -39,6 +39,7 @@ class TasteSnapshot(models.Model):
     embedding = VectorField(help_text="The learned user embedding [emb_size].")
     ratings = models.PositiveIntegerField(help_text="How many likes and dislikes it was learned from.")
     seconds = models.FloatField(help_text="How long learning took.")
+    figures = models.JSONField(default=dict, help_text="How well it fits the ratings and the truth.")
     created_at = models.DateTimeField(help_text="The moment up to which ratings were taken.")
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from django.db import transaction
 from evolution import evaluation, generations, genomes, runs
 from evolution import selectors as search
 from evolution.models import Candidate, Recording, Round
+from evolution.search.fitness import Likeness
 from evolution.takes import Take
 from listening.models import Listener, Playlist, PlaylistTrack, TasteSnapshot, Track
 from models_store import artefacts, catalog, prompts, seeding
@@ -32,18 +33,25 @@ MOST_FAULTS = 0.3
 
 
 def compose(
-    listener: Listener, round_: Round, taste: Taste, *, on_wait: Callable[[str], None] | None = None
+    listener: Listener,
+    round_: Round,
+    taste: Taste,
+    *,
+    sought: Likeness | None = None,
+    on_wait: Callable[[str], None] | None = None,
 ) -> Playlist:
     """The round's playlist; a round that has one already gives that one again.
 
+    taste: what is believed of the listener, which the tracks' predictions come from.
+    sought: whoever judges the candidates; None: the taste.
     Raises evolution.evaluation.PlayingError when a track cannot be recorded.
     """
     made = Playlist.objects.filter(round=round_).first()
     if made is not None:
         return made
-    candidates = _choose(listener, round_, taste)
+    candidates = _choose(listener, round_, taste, taste if sought is None else sought)
     configuration = runs.configuration(listener.run)
-    instruments = generations.instruments(listener.run)
+    instruments = runs.instruments(listener.run)
     takes = [
         Take(genome=genomes.from_json(one.genome), seed=one.seed, seconds=configuration.evolution.best_duration)
         for one in candidates
@@ -53,26 +61,30 @@ def compose(
     return _keep(listener, round_, taste, candidates, recordings)
 
 
-def _choose(listener: Listener, round_: Round, taste: Taste) -> list[Candidate]:
+def _choose(listener: Listener, round_: Round, taste: Taste, sought: Likeness) -> list[Candidate]:
     """The candidates of the round that make its playlist; nothing that the listener has heard already."""
-    count = runs.configuration(listener.run).user_model.best_solutions
+    user_model = runs.configuration(listener.run).user_model
+    count, seed = user_model.best_solutions, seeding.derive(listener.run.seed, "playlist", round_.number)
     played = set(Track.objects.filter(listener=listener).values_list("candidate__evaluation", flat=True))
     fresh = [one for one in search.candidates(round_) if one.evaluation_id not in played]
     if not fresh:
         raise evaluation.PlayingError("the search found nothing that was not heard before")
     pool = _one_per_prompt(fresh, at_least=count)
     heard = generations.heard([one.evaluation for one in pool if one.evaluation is not None])
-    if not TasteSnapshot.objects.filter(round=round_, ratings__gt=0).exists():
+    if sought is taste and not TasteSnapshot.objects.filter(round=round_, ratings__gt=0).exists():
         return [pool[index] for index in _introduction(heard, taste, count=count)]
-    likeness, uncertainty = taste.likeness(heard.embeddings)
+    likeness, uncertainty = sought.likeness(heard.embeddings)
+    wanted = likeness - artefacts.total(heard.artefacts)
+    if user_model.sample:
+        return [pool[index] for index in curation.sample_by_rank(wanted, count=count, seed=seed)]
     chosen = curation.compose(
-        likeness - artefacts.total(heard.artefacts),
+        wanted,
         uncertainty,
         taste.aligner.standardise(heard.embeddings),
         count=count,
         diversity=DIVERSITY,
         least_variety=KEPT_VARIETY * _first_variety(listener, taste),
-        seed=seeding.derive(listener.run.seed, "playlist", round_.number),
+        seed=seed,
     )
     return [pool[index] for index in chosen]
 

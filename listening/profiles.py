@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from evolution import generations, runs
-from evolution.config import UserModel
+from evolution.config import Configuration, UserModel
 from evolution.models import Round
 from evolution.takes import Instruments
 from listening import selectors
@@ -30,15 +30,20 @@ MINIBATCH = 8
 
 
 @lru_cache(maxsize=4)
-def aligner(path: Path | None = None) -> AlignerV2:
-    """The aligner of a checkpoint, loaded once per process; None: the shipped one."""
-    return shipped.load_for(Instruments().encoder) if path is None else shipped.load(path)
+def aligner(path: Path | None = None, *, encoder: str = Instruments().encoder) -> AlignerV2:
+    """The aligner of a checkpoint, loaded once per process; None: the shipped one for this encoder."""
+    return shipped.load_for(encoder) if path is None else shipped.load(path)
 
 
 def aligner_of(listener: Listener) -> AlignerV2:
     """The aligner that the listener's run is configured with."""
-    path = runs.configuration(listener.run).user_model.aligner.abs_file_path
-    return aligner(Path(settings.BASE_DIR, path) if path else None)
+    return configured_aligner(runs.configuration(listener.run))
+
+
+def configured_aligner(configuration: Configuration) -> AlignerV2:
+    """The aligner that a configuration asks for. Raises ValueError for one that is not there or not ours."""
+    path = configuration.user_model.aligner.abs_file_path
+    return aligner(Path(settings.BASE_DIR, path)) if path else aligner(encoder=configuration.music_encoder)
 
 
 def memory(listener: Listener, *, rounds: int, until: datetime) -> Memory:
@@ -82,6 +87,7 @@ def learn(listener: Listener, round_: Round) -> Taste:
         embedding=taste.user.tolist(),
         ratings=len(known),
         seconds=time.monotonic() - started,
+        figures={"loss": learner.loss(taste, known)},
         created_at=moment,
     )
     return taste

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from statistics import fmean
 
-from django.utils import timezone
+import torch
 from torch import Tensor
 
 from evolution import evaluation, generations, runs
 from evolution.models import Round
 from evolution.takes import Take
-from listening import feedback, listeners, profiles, selectors
-from listening.feedback import Opinion
+from listening import conducting, feedback, listeners, profiles, selectors
 from listening.models import Listener, Playlist, Track
 from models_store import catalog, prompts, seeding
 from models_store.taste import curation
@@ -107,23 +105,10 @@ def _as_they_come(people: list[Listener], number: int) -> Iterable[tuple[Listene
 
 
 def _listen(person: Listener, playlist: Playlist, number: int, *, noise: float) -> _Heard:
-    judge = SyntheticListener(profiles.reference(person), noise=noise)
-    tracks = list(
-        Track.objects.filter(place__playlist=playlist)
-        .select_related("recording__evaluation")
-        .order_by("place__position")
-    )
+    ratings = torch.tensor(conducting.rate(person, playlist, noise=noise))
+    tracks = Track.objects.filter(place__playlist=playlist).select_related("recording__evaluation")
     embeddings = generations.heard([track.recording.evaluation for track in tracks]).embeddings
-    ratings = judge.rate(embeddings, seed=seeding.derive(person.run.seed, "rating", number))
-    for track, value in zip(tracks, ratings.tolist(), strict=True):
-        opinion = Opinion(
-            id=uuid.uuid4(),
-            track=track.pk,
-            value=int(value),
-            seconds=track.recording.seconds,
-            given_at=timezone.now(),
-        )
-        feedback.record(listener=person, opinion=opinion)
+    judge = SyntheticListener(profiles.reference(person), noise=noise)
     control = judge.rate(
         _control(person, number, len(tracks)), seed=seeding.derive(person.run.seed, "control rating", number)
     )
@@ -138,7 +123,7 @@ def _control(person: Listener, number: int, count: int) -> Tensor:
     lexicon = catalog.lexicon(configuration.music_model)
     seconds = configuration.evolution.best_duration
     takes = [Take(prompts.draw(lexicon, rng).text(), rng.getrandbits(31), seconds) for _ in range(count)]
-    instruments = generations.instruments(person.run)
+    instruments = runs.instruments(person.run)
     stored = evaluation.evaluate(takes, instruments)
     return generations.heard([stored[take.key(instruments)] for take in takes]).embeddings
 

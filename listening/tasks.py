@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from celery import shared_task
+from django.conf import settings
 
 
 @shared_task
 def run_round(round_id: int) -> None:
-    from listening import rounds
+    from listening import conducting
 
-    rounds.run(round_id)
+    conducting.serve(round_id)
 
 
 @shared_task
 def resume_abandoned() -> None:
-    from listening import rounds
+    from listening import conducting, rounds
 
     rounds.resume_abandoned()
+    conducting.resume_stranded()
+
+
+@shared_task
+def prune_evaluations() -> None:
+    from evolution import pruning
+
+    pruning.prune(older_than=timedelta(days=settings.EVALUATIONS_KEPT_DAYS))

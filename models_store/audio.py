@@ -94,6 +94,25 @@ def concatenate(parts: list[Audio]) -> Audio:
     return Audio(torch.cat([part.samples for part in parts]), parts[0].sample_rate)
 
 
+def windows(audio: Audio, *, seconds: float) -> Audio:
+    """One piece cut into windows of so many seconds: [windows, channels, time]. A shorter piece is one window.
+
+    What is left at the end is covered by a last window that overlaps the one before.
+    Raises ValueError for a batch of several pieces, an empty piece or a length that is not positive.
+    """
+    length, total = round(seconds * audio.sample_rate), audio.samples.shape[-1]
+    if len(audio) != 1 or not total or length < 1:
+        raise ValueError(
+            f"windows: expected one piece and a positive length, "
+            f"got {len(audio)} pieces of {total} samples, {seconds} s"
+        )
+    starts = [*range(0, total - length + 1, length)] or [0]
+    if starts[-1] + length < total:
+        starts.append(max(0, total - length))
+    cut = [audio.samples[0, :, start : start + length] for start in starts]
+    return Audio(torch.stack(cut), audio.sample_rate)
+
+
 def read(source: Path | str | BinaryIO, *, max_seconds: float | None = None) -> Audio:
     """One piece [1, channels, time] from a file that libsndfile reads (WAV, FLAC, Ogg, MP3 and more).
 

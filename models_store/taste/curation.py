@@ -58,6 +58,20 @@ def compose(
     return chosen
 
 
+def sample_by_rank(scores: Tensor, *, count: int, seed: int) -> list[int]:
+    """Draw without replacement, the best with weight 1, the second 1/2, the third 1/3 ...; the best drawn first.
+
+    scores: [N]. Returns at most `count` distinct indices.
+    """
+    if not len(scores) or count < 1:
+        return []
+    ranked = torch.argsort(scores, descending=True, stable=True)
+    weights = 1.0 / torch.arange(1, len(ranked) + 1, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.multinomial(weights, min(count, len(ranked)), generator=generator)
+    return [int(ranked[place]) for place in drawn.sort().values]
+
+
 def introduce(reference_likeness: Tensor, *, count: int) -> list[int]:
     """Choose a first playlist, for somebody of whom nothing is known: what splits the reference listeners best.
 

@@ -76,6 +76,16 @@ class InfoNCE(TasteLearner):
             users = self._fit(users, songs, memory.ratings[rated] > 0, generator)
         return Taste(self.aligner, users[0], alternatives=users[1:])
 
+    def loss(self, taste: Taste, memory: Memory) -> float:
+        """How badly a taste explains the ratings, without the prior: the loss that learning lowers; 0 of no ratings."""
+        rated = memory.ratings != 0
+        if not bool(rated.any()):
+            return 0.0
+        with torch.no_grad():
+            songs = self.aligner.project_songs(memory.embeddings[rated])
+            weights = torch.ones(1, len(songs))
+            return float(self._loss(taste.user[None], songs, memory.ratings[rated] > 0, weights))
+
     def _start(self, start: Tensor | None, generator: torch.Generator) -> Tensor:
         """The embedding and its alternatives before anything is learned: [1 + K, emb_size]."""
         reference = self.aligner.reference_users()

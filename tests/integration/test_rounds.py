@@ -314,9 +314,9 @@ def test_a_chunk_that_loses_every_player_is_given_up(transactional_db, redis_url
         evaluation.evaluate([take()], Instruments())
 
 
-def test_a_prompt_that_is_refused_is_refused_with_a_sentence(workers):
+def test_a_prompt_that_cannot_be_recorded_is_refused_with_a_sentence(workers):
     with pytest.raises(PlayingError) as refused:
-        evaluation.evaluate([take(prompt="")], Instruments())
+        evaluation.record([take(prompt="")], Instruments())
     assert "prompt" in str(refused.value)
     assert not Evaluation.objects.exists()
 

@@ -1,0 +1,101 @@
+"""How the admin looks: django-unfold in the colours of static/css/tokens.css (docs/decisions/0011-admin-theme.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _mark(_request: Any) -> str:
+    return static("icons/mark.svg")
+
+
+def _style(_request: Any) -> str:
+    return static("css/admin.css")
+
+
+def _panel(title: str, icon: str, name: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(name)}
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "EvoMusic rows",
+    "SITE_HEADER": "EvoMusic",
+    "SITE_SUBHEADER": "rows",
+    "SITE_URL": reverse_lazy("laboratory:index"),
+    "SITE_ICON": _mark,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _mark}],
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [_style],
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "base": {
+            "50": "#f8f9f5",
+            "100": "#eef1ea",
+            "200": "#dde3da",
+            "300": "#c9d1c8",
+            "400": "#a3b3ae",
+            "500": "#6d807f",
+            "600": "#4b5c5c",
+            "700": "#33464a",
+            "800": "#1f2d31",
+            "900": "#162124",
+            "950": "#0f1719",
+        },
+        "primary": {
+            "50": "#fbf4ee",
+            "100": "#f3e3d8",
+            "200": "#e8c9b4",
+            "300": "#dda986",
+            "400": "#e9b75a",
+            "500": "#d9a13c",
+            "600": "#9b3a1d",
+            "700": "#8a3319",
+            "800": "#6f2a16",
+            "900": "#572214",
+            "950": "#2b1109",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": "Laboratory",
+                "items": [
+                    _panel("Experiments", "science", "laboratory:index"),
+                    _panel("New experiment", "add", "laboratory:new"),
+                    _panel("Compare", "compare_arrows", "laboratory:compare"),
+                ],
+            },
+            {
+                "title": "Search",
+                "separator": True,
+                "items": [
+                    _panel("Experiments", "labs", "admin:evolution_experiment_changelist"),
+                    _panel("Runs", "play_circle", "admin:evolution_run_changelist"),
+                    _panel("Rounds", "cycle", "admin:evolution_round_changelist"),
+                    _panel("Generations", "stacks", "admin:evolution_generation_changelist"),
+                    _panel("Candidates", "genetics", "admin:evolution_candidate_changelist"),
+                    _panel("Evaluations", "graphic_eq", "admin:evolution_evaluation_changelist"),
+                    _panel("Recordings", "album", "admin:evolution_recording_changelist"),
+                ],
+            },
+            {
+                "title": "Listening",
+                "separator": True,
+                "items": [
+                    _panel("Users", "person", "admin:listening_user_changelist"),
+                    _panel("Groups", "group", "admin:auth_group_changelist"),
+                    _panel("Listeners", "headphones", "admin:listening_listener_changelist"),
+                    _panel("Playlists", "queue_music", "admin:listening_playlist_changelist"),
+                    _panel("Tracks", "music_note", "admin:listening_track_changelist"),
+                    _panel("Ratings", "thumb_up", "admin:listening_rating_changelist"),
+                    _panel("Tastes", "favorite", "admin:listening_tastesnapshot_changelist"),
+                ],
+            },
+        ],
+    },
+}
