@@ -28,6 +28,9 @@ def main() -> int:
     except (services.ServiceError, processes.ProcessError, EnvError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
     return 0
 
 

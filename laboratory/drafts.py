@@ -1,0 +1,226 @@
+"""The text of an experiment to be: checked line by line, and changed where an upload or a secret makes it necessary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import yaml
+from django.conf import settings
+
+from evolution import config, targets
+from evolution.config import Configuration, ConfigurationError, Fault, yaml_lines
+from evolution.config.secrets import SECRETS, is_reference
+from laboratory import places
+from models_store import catalog
+
+EXAMPLES = "examples"
+
+_SECRET_KEYS = {location[-1]: name for location, name in SECRETS.items()}
+_SECRET_KEY = rf"""["']?\b(?P<name>{"|".join(map(str, _SECRET_KEYS))})["']?\s*:\s*"""
+_SECRET_LINE = re.compile(rf"""(?P<key>{_SECRET_KEY})(?!\w+["']?\s*:(?:\s|$))(?P<value>[^\s#][^\n]*)""")
+_SECRET_BLOCK = re.compile(
+    rf"^(?P<indent>[ \t]*)(?P<key>{_SECRET_KEY})(?P<value>[>|][^\n]*(?:\n(?P=indent)[ \t]+[^\n]*)+)", re.MULTILINE
+)
+"""For texts that are no YAML, in which a secret has no node."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A file of examples/. head: its first comment lines, which say what it is for."""
+
+    name: str
+    head: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a text, from 1, and what is wrong with it."""
+
+    number: int
+    text: str
+    faults: list[Fault] = field(default_factory=list)
+
+
+def examples() -> list[Example]:
+    """The files of examples/, by name."""
+    return [_example(path) for path in sorted(Path(settings.BASE_DIR, EXAMPLES).glob("*.yaml"))]
+
+
+def example(name: str) -> Example | None:
+    """The example of this name; None when there is none."""
+    return next((each for each in examples() if each.name == name), None)
+
+
+def check(text: str) -> Configuration:
+    """The configuration that a page's text describes, its paths absolute.
+
+    Raises ConfigurationError with every fault and its line: of the schema, of the files it names (which ones a page
+    may name is in `places`), and of what the generator and the encoder can do.
+    """
+    configuration = config.parse_text(text, allow_literal_secrets=False)
+    settled, faults = places.settled(configuration)
+    faults += _instrument_faults(settled)
+    if not faults:
+        faults += _file_faults(settled)
+    if faults:
+        document = yaml_lines.read(text)
+        raise ConfigurationError([fault.on(_line(document, fault)) for fault in faults])
+    return settled
+
+
+def prompts(configuration: Configuration) -> tuple[str, ...]:
+    """The lines of the init_file of a configuration that was checked; none when it starts from something else."""
+    start = configuration.evolution
+    return config.read_prompts(start.init_file) if start.initialization == "file" and start.init_file else ()
+
+
+def listing(text: str, faults: tuple[Fault, ...]) -> list[Line]:
+    """The lines of a text with their faults; those without a line stand at the first."""
+    lines = [Line(number, line) for number, line in enumerate(text.splitlines() or [""], start=1)]
+    for fault in faults:
+        lines[min(max(fault.line or 1, 1), len(lines)) - 1].faults.append(fault)
+    return lines
+
+
+def with_target(text: str, name: str) -> str:
+    """The text with `target_music: name`, in its place when it has one, else under `fitness`, else at the end."""
+    return _with_value(
+        text, "target_music", name, section="fitness", otherwise=f"fitness:\n  mode: music\n  target_music: {name}\n"
+    )
+
+
+def with_prompts(text: str, name: str) -> str:
+    """The text with `initialization: file` and `init_file: name`, under `evolution`."""
+    text = _with_value(text, "init_file", name, section="evolution", otherwise=f"evolution:\n  init_file: {name}\n")
+    return _with_value(text, "initialization", "file", section="evolution", otherwise="")
+
+
+def without_secrets(text: str) -> tuple[str, bool]:
+    """The text with references where a secret was written out, and whether there was one: no page shows it again."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return _without_secret_lines(text)
+    found = False
+    for key, value in sorted(_secrets(node), key=lambda pair: -pair[1].start_mark.index):
+        written = text[value.start_mark.index : value.end_mark.index]
+        replaced = f'"${{{_SECRET_KEYS[key]}}}"' + "\n" * written.endswith("\n")
+        text = text[: value.start_mark.index] + replaced + text[value.end_mark.index :]
+        found = True
+    return text, found
+
+
+def warnings(configuration: Configuration) -> list[str]:
+    """What does not make the configuration wrong, but may keep it from running here."""
+    told = []
+    for section, key in ((configuration.evolution.LLM, "api_key"), (configuration.evolution.logger, "wandb_token")):
+        reference = getattr(section, key, None)
+        if reference is None:
+            continue
+        try:
+            config.secrets.resolve(reference)
+        except ConfigurationError:
+            told.append(f"{reference} is not set here: set it in the environment of the site and of its workers.")
+    return told
+
+
+def _example(path: Path) -> Example:
+    text = path.read_text(encoding="utf-8")
+    head = []
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        head.append(line.lstrip("# ").rstrip())
+    return Example(name=path.stem, head=" ".join(head).strip(), text=text)
+
+
+def _instrument_faults(configuration: Configuration) -> Iterator[Fault]:
+    entries = {(entry.kind, entry.name): entry for entry in catalog.describe()}
+    generator = entries.get(("generator", configuration.music_model))
+    if generator is None:
+        known = ", ".join(name for kind, name in entries if kind == "generator")
+        yield Fault.at(
+            ("music_model",), f"expected a generator that is installed ({known}), got {configuration.music_model}"
+        )
+    else:
+        section = "riffusion_pipeline" if configuration.music_model == "riffusion" else "music_generator"
+        if configuration.input_type not in generator.genome_kinds:
+            kinds = " or ".join(sorted(generator.genome_kinds))
+            message = f"expected {kinds}, which {generator.name} plays, got {configuration.input_type}"
+            yield Fault.at((section, "input_type"), message)
+        for key in ("duration", "best_duration"):
+            seconds = getattr(configuration.evolution, key)
+            if seconds > generator.longest_seconds:
+                message = f"expected at most {generator.longest_seconds:g} s for {generator.name}, got {seconds:g}"
+                yield Fault.at(("evolution", key), message)
+    if ("encoder", configuration.music_encoder) not in entries:
+        known = ", ".join(name for kind, name in entries if kind == "encoder")
+        yield Fault.at(
+            ("music_encoder",), f"expected an encoder that is installed ({known}), got {configuration.music_encoder}"
+        )
+
+
+def _file_faults(configuration: Configuration) -> list[Fault]:
+    try:
+        config.check_files(configuration)
+    except ConfigurationError as error:
+        return [replace(fault, message=places.without_paths(fault.message)) for fault in error.faults]
+    target = configuration.evolution.fitness.target_music
+    if configuration.evolution.fitness.mode == "music" and target is not None:
+        try:
+            targets.check(Path(target), name=Path(target).name)
+        except targets.TargetError as error:
+            return [Fault.at(("evolution", "fitness", "target_music"), places.without_paths(str(error)))]
+    return []
+
+
+def _line(document: yaml_lines.Document, fault: Fault) -> int:
+    """The line of the fault's key, which may stand at the top of the text without the sections above it."""
+    for start in range(len(fault.location)):
+        if fault.location[start:] in document.lines:
+            return document.lines[fault.location[start:]]
+    return document.line_of(fault.location)
+
+
+def _with_value(text: str, key: str, value: str, *, section: str, otherwise: str) -> str:
+    there = re.compile(rf"^(?P<head>[ ]*{key}:)[ \t]*(?:[^#\n]*?)(?P<tail>[ \t]*(?:#[^\n]*)?)$", re.MULTILINE)
+    if there.search(text):
+        return there.sub(lambda match: f"{match['head']} {value}{match['tail']}", text, count=1)
+    above = re.compile(rf"^(?P<indent>[ ]*){section}:[ \t]*(?:#[^\n]*)?$", re.MULTILINE)
+    match = above.search(text)
+    if match is None:
+        return f"{text.rstrip()}\n{otherwise}".lstrip() if otherwise else text
+    below = re.search(r"\n([ ]+)\S", text[match.end() :])
+    indent = below[1] if below and len(below[1]) > len(match["indent"]) else match["indent"] + "  "
+    return f"{text[: match.end()]}\n{indent}{key}: {value}{text[match.end() :]}"
+
+
+def _secrets(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
+    if isinstance(node, yaml.SequenceNode):
+        for inner in node.value:
+            yield from _secrets(inner)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        if getattr(key, "value", None) in _SECRET_KEYS and isinstance(value, yaml.ScalarNode):
+            if value.value.strip() and not is_reference(value.value.strip()):
+                yield key.value, value
+        else:
+            yield from _secrets(value)
+
+
+def _without_secret_lines(text: str) -> tuple[str, bool]:
+    found = False
+
+    def replaced(match: re.Match[str]) -> str:
+        nonlocal found
+        if is_reference(match["value"].strip().strip("\"'")):
+            return match[0]
+        found = True
+        return f'{match.groupdict().get("indent", "")}{match["key"]}"${{{_SECRET_KEYS[match["name"]]}}}"'
+
+    return _SECRET_LINE.sub(replaced, _SECRET_BLOCK.sub(replaced, text)), found
