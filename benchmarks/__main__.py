@@ -12,7 +12,10 @@ from rich.table import Table
 
 from evomusic_site.environment import ROOT
 
-ALL = ("soundfont", "listening_ear", "search", "llm", "experiment", "loop", "closed_loop")
+ALL = (
+    *("soundfont", "listening_ear", "search", "generation", "llm"),
+    *("experiment", "loop", "closed_loop", "search_quality"),
+)
 
 
 def main(chosen: list[str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evolution import config
 from evolution.config import LLM_MODES, Configuration
@@ -19,6 +20,9 @@ from evolution.search.searcher import Searcher, derived_seed
 from evolution.search.token_ga import TokenGA
 from models_store.generators.base import TokenVocabulary
 from models_store.prompts import Lexicon
+
+if TYPE_CHECKING:
+    from evolution.search.prompt_writer import PromptWriter
 
 POOL = Path(__file__).resolve().parents[2] / "prompts" / "pool.txt"
 """Prompts as varied as the generators' words allow: how embedded prompts differ is measured on them."""
@@ -155,7 +159,7 @@ def _shipped_pool() -> tuple[str, ...]:
     return config.read_prompts(POOL)
 
 
-def writer(configuration: Configuration) -> Writer | None:
+def writer(configuration: Configuration) -> PromptWriter | None:
     """The language model of a configuration; None where none is needed.
 
     Raises evolution.config.ConfigurationError for a key whose variable is not set, and ValueError for values that

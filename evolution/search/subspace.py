@@ -26,6 +26,10 @@ class Space(ABC):
     digest: str
 
     @abstractmethod
+    def covariance(self) -> Tensor:
+        """How the pool's coordinates go together, float32 [length, length]."""
+
+    @abstractmethod
     def encode(self, genomes: Tensor) -> Tensor:
         """Coordinates float32 [N, length] of genomes [N, tokens, dim]."""
 
@@ -44,6 +48,10 @@ class FullSpace(Space):
         self.length = rows.shape[1]
         self.spread = rows.std(dim=0, correction=0).float()
         self.digest = f"full {self.shape[0]} x {self.shape[1]}"
+        self._pool = pool
+
+    def covariance(self) -> Tensor:
+        return torch.cov(_rows(self._pool).T, correction=0).float()
 
     def encode(self, genomes: Tensor) -> Tensor:
         return genomes.detach().to("cpu", torch.float32).flatten(1).contiguous()
@@ -80,6 +88,9 @@ class PrincipalSubspace(Space):
         self._vectors, self._deviations = vectors[:directions], deviations[:directions]  # [K, tokens * dim], [K]
         content = blake2b(pool.detach().to("cpu", torch.float32).contiguous().numpy().tobytes(), digest_size=16)
         self.digest = f"{directions} of {self.shape[0]} x {self.shape[1]}, pool {content.hexdigest()}"
+
+    def covariance(self) -> Tensor:
+        return torch.eye(self.length)
 
     def encode(self, genomes: Tensor) -> Tensor:
         rows = genomes.detach().to("cpu", torch.float64).flatten(1)

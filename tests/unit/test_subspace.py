@@ -25,6 +25,13 @@ def test_the_full_space_is_every_number_of_a_genome() -> None:
     assert torch.allclose(space.spread, POOL.flatten(1).std(dim=0, correction=0))
 
 
+def test_the_covariance_is_the_pools() -> None:
+    rows = POOL.flatten(1)
+    assert torch.allclose(FullSpace(POOL).covariance(), torch.cov(rows.T, correction=0), atol=1e-6)
+    space = PrincipalSubspace(POOL, directions=7)
+    assert torch.allclose(space.covariance(), torch.cov(space.encode(POOL).T, correction=0), atol=1e-4)
+
+
 def test_the_pool_has_a_mean_of_zero_and_a_spread_of_one_in_every_direction_and_none_follows_another() -> None:
     coordinates = PrincipalSubspace(POOL, directions=10).encode(POOL)
     assert coordinates.mean(dim=0).abs().max() < 1e-5

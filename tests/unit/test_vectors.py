@@ -128,6 +128,14 @@ def test_the_previous_population_is_scored_again_first_and_then_only_children_ar
     assert (first.ranking()[-1],) in [each.parents for each in second.candidates if each.elite]
 
 
+def test_elitist_false_keeps_nobody_where_nothing_selects_either() -> None:
+    mutation = [VectorOperator("GaussianMutation", {"stdev": 0.3})]
+    made = steps(search(operators=mutation, elites=0.5, evotorch_parameters={"elitist": False}), Listener(7), 3)
+    assert not any(each.elite for generation in made for each in generation.candidates)
+    kept = steps(search(operators=mutation, elites=0.5), Listener(7), 3)
+    assert any(each.elite for each in kept[-1].candidates)
+
+
 def test_elitist_false_overrides_elites() -> None:
     second = steps(search(elites=0.5, evotorch_parameters={"elitist": False}), Listener(7), 2)[1]
     assert not any(each.elite for each in second.candidates)

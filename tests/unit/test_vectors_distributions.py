@@ -50,7 +50,7 @@ def search(mode: str, seed: int = 1, size: int = 24, **settings: Any) -> VectorS
     common = {"initial": embedded(size), "population_size": size, "seed": seed, "vocabulary": WORDS, "pool": POOL}
     if mode == "GA":
         return VectorGA(**{**common, **settings}, operators=GA, evotorch_parameters=evotorch)
-    return DISTRIBUTION_SEARCHES[mode](**{**common, **settings}, evotorch_parameters=evotorch)
+    return DISTRIBUTION_SEARCHES[mode](**{**common, "elites": 0.0, **settings}, evotorch_parameters=evotorch)
 
 
 def steps(searcher: VectorSearcher, listener: Any, count: int) -> list[Generation]:
@@ -158,6 +158,21 @@ def test_an_interrupted_step_can_be_repeated(mode: str) -> None:
     assert [each.candidates for each in steps(searcher, listener, 2)] == [each.candidates for each in expected[2:]]
 
 
+@pytest.mark.parametrize("mode", ["CMAES", "XNES"])
+def test_a_full_covariance_begins_as_the_pools_and_else_as_evotorch_has_it(mode: str) -> None:
+    rows = POOL.flatten(1)
+    drawn = genomes(steps(search(mode, size=2000), lambda each: scores_of(len(each)), 2)[-1]).flatten(1)
+    correlation = torch.corrcoef(torch.stack([drawn.T.cov().flatten(), rows.T.cov().flatten()]))[0, 1]
+    assert correlation > 0.9
+    given = steps(search(mode, size=2000, evotorch={"stdev_init": 0.5}), lambda each: scores_of(len(each)), 2)[-1]
+    assert torch.allclose(genomes(given).flatten(1).T.cov(), 0.25 * torch.eye(rows.shape[1]), atol=0.05)
+
+
+def scores_of(count: int) -> Scores:
+    numbers = np.linspace(0.0, 1.0, count, dtype=np.float32)
+    return Scores(numbers, numbers, np.zeros_like(numbers))
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_it_learns_from_what_the_previous_generation_scores_now(mode: str) -> None:
     turned, straight = (search(mode, 5, size=40, subspace=12) for _ in range(2))
@@ -195,6 +210,38 @@ def test_snapped_genomes_are_real_tokens_and_say_what_their_prompts_say(mode: st
         played = genomes(generation)
         assert torch.equal(WORDS.embeddings[WORDS.nearest_ids(played)], played)
         assert [each.prompt for each in generation.candidates] == WORDS.nearest(played)
+
+
+@pytest.mark.parametrize("mode", DISTRIBUTION_SEARCHES)
+@pytest.mark.parametrize("settings", [{}, {"subspace": 16, "snap": True}])
+def test_the_best_are_kept_beside_what_is_drawn_and_are_not_played_again(mode: str, settings: dict[str, Any]) -> None:
+    before, after = steps(search(mode, elites=0.25, **settings), Listener(4), 2)
+    elites = [each for each in after.candidates if each.elite]
+    assert [each.parents for each in elites] == [(place,) for place in before.ranking()[:6]]
+    assert all(each.identity == before.candidates[each.parents[0]].identity for each in elites)
+    assert after.candidates[: len(elites)] == tuple(elites)
+
+
+@pytest.mark.parametrize("mode", DISTRIBUTION_SEARCHES)
+def test_with_elites_what_was_found_is_never_lost(mode: str) -> None:
+    best = [generation.best for generation in steps(search(mode, elites=0.1, subspace=12), Listener(9), 6)]
+    assert best == sorted(best)
+
+
+@pytest.mark.parametrize("mode", DISTRIBUTION_SEARCHES)
+def test_with_elites_a_resumed_search_goes_on_to_the_last_bit(mode: str) -> None:
+    undisturbed, stopped, resumed = (search(mode, elites=0.25, subspace=12) for _ in range(3))
+    expected = steps(undisturbed, Listener(3), 5)
+    steps(stopped, Listener(3), 3)
+    resumed.restore(checkpoints.from_bytes(checkpoints.to_bytes(stopped.state())))
+    assert [each.candidates for each in steps(resumed, Listener(3), 2)] == [each.candidates for each in expected[3:]]
+
+
+def test_pgpe_keeps_one_more_where_an_odd_number_would_be_drawn() -> None:
+    after = steps(search("PGPE", size=25, elites=0.2), Listener(4), 2)[-1]
+    assert sum(each.elite for each in after.candidates) == 5
+    after = steps(search("PGPE", size=24, elites=0.2), Listener(4), 2)[-1]
+    assert sum(each.elite for each in after.candidates) == 6
 
 
 def test_elites_of_a_snapped_ga_keep_their_evaluation() -> None:
@@ -288,4 +335,4 @@ def test_a_search_of_another_kind_is_not_built_here() -> None:
 def test_a_configuration_and_the_search_know_the_same_parameters(mode: str) -> None:
     from evolution.config.evotorch_parameters import ALGORITHMS
 
-    assert set(known_parameters(DISTRIBUTION_SEARCHES[mode].algorithm)) == ALGORITHMS[mode]
+    assert set(known_parameters(DISTRIBUTION_SEARCHES[mode].algorithm)) == set(ALGORITHMS[mode])

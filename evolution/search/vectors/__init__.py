@@ -2,8 +2,8 @@
 
 from evolution.search.vectors.base import VectorSearcher
 from evolution.search.vectors.cmaes import CMAESSearch
-from evolution.search.vectors.distributions import CEMSearch, PGPESearch, SNESSearch, XNESSearch
 from evolution.search.vectors.ga import GA_OPERATORS, VectorGA, VectorOperator
+from evolution.search.vectors.gaussians import CEMSearch, PGPESearch, SNESSearch, XNESSearch
 
 __all__ = [
     "GA_OPERATORS",

@@ -9,8 +9,9 @@ from typing import Any
 from evolution.config import Search
 from evolution.search.searcher import Searcher
 from evolution.search.vectors.cmaes import CMAESSearch
-from evolution.search.vectors.distributions import CEMSearch, DistributionSearch, PGPESearch, SNESSearch, XNESSearch
+from evolution.search.vectors.distributions import DistributionSearch
 from evolution.search.vectors.ga import VectorGA, VectorOperator
+from evolution.search.vectors.gaussians import CEMSearch, PGPESearch, SNESSearch, XNESSearch
 from models_store.generators.base import TokenVocabulary
 
 DISTRIBUTION_SEARCHES: Mapping[str, type[DistributionSearch]] = MappingProxyType(
@@ -41,11 +42,12 @@ def vector_searcher(
         "vocabulary": vocabulary,
         "subspace": search.subspace,
         "snap": search.snap,
+        "elites": search.elites,
         "evotorch_parameters": search.evotorch,
     }
     if search.mode == "GA":
         operators = [VectorOperator(operator.name, operator.parameters) for operator in search.GA_operators]
-        return VectorGA(**common, operators=operators, elites=search.elites)
+        return VectorGA(**common, operators=operators)
     if search.mode not in DISTRIBUTION_SEARCHES:
         known = ", ".join(("GA", *DISTRIBUTION_SEARCHES))
         raise ValueError(f"search.mode: expected one of {known} for a search over embeddings, got {search.mode!r}")

@@ -23,7 +23,7 @@ _KEPT = ("m", "sigma", "C", "A", "p_sigma", "p_c")
 class CMAESSearch(DistributionSearch):
     """Covariance matrix adaptation (Hansen 2016).
 
-    Where no `stdev_init` is given, the covariance begins with the pool's spread on its diagonal.
+    Where no `stdev_init` is given, the covariance begins as the pool's, or with `separable` as its diagonal.
     Refuses a full covariance that does not fit in memory, naming what does.
     """
 
@@ -39,7 +39,10 @@ class CMAESSearch(DistributionSearch):
     def _begin(self, center: Tensor) -> tuple[Tensor, dict[str, Any]]:
         algorithm = self._built(center)
         if "stdev_init" not in self._given:
-            algorithm.widen(self._widths())
+            if algorithm.separable:
+                algorithm.widen(self._widths())
+            else:
+                algorithm.shape(self._covariance())
         return algorithm.ask()
 
     def _go_on(self, memory: Memory, fitness: Tensor) -> tuple[Tensor, dict[str, Any]]:
@@ -51,7 +54,7 @@ class CMAESSearch(DistributionSearch):
         return _AskAndTell(
             self._problem(),
             self._step_seed(),
-            popsize=self.population_size,
+            popsize=self.drawn,
             center_init=center.numpy(),
             **{"stdev_init": 1.0, "c_m": STRIDE, **self._given},
         )
@@ -67,11 +70,16 @@ class _AskAndTell(CMAES):
         problem.manual_seed(seed)
 
     def widen(self, widths: Tensor) -> None:
-        """Begin with standard deviations [length]: their mean square as step size, the rest in the covariance."""
+        """Begin with standard deviations [length]: their mean square as step size, the rest on the diagonal."""
         self.sigma = widths.square().mean().sqrt()
-        shape = widths / self.sigma
-        self.C = shape.square() if self.separable else torch.diag(shape.square())
-        self.A = shape if self.separable else torch.diag(shape)
+        self.A = widths / self.sigma
+        self.C = self.A.square()
+
+    def shape(self, covariance: Tensor) -> None:
+        """Begin with a covariance [length, length]: its mean variance as step size, the rest as it is."""
+        self.sigma = covariance.diagonal().mean().sqrt()
+        self.C = covariance / self.sigma.square()
+        self.A = torch.linalg.cholesky(self.C)
 
     def ask(self) -> tuple[Tensor, dict[str, Any]]:
         """A generation [N, length], and the belief to `tell` its fitness to."""

@@ -64,7 +64,7 @@ class VectorGA(VectorSearcher):
     """evotorch's `GeneticAlgorithm`: tournaments within its crossovers, then its mutations.
 
     operators: applied in order. Without a crossover nothing selects parents, so evotorch then keeps the best of
-        parents and children together.
+        parents and children together (but for `elitist` false: then the children alone go on).
     elites: the fraction of the population that is kept; the other places are for the children. When the
         operators make fewer children than there are places, more of the best are kept.
     evotorch_parameters: `elitist` false keeps no elites, whatever `elites` says; true keeps at least one.
@@ -102,14 +102,17 @@ class VectorGA(VectorSearcher):
         if not 0.0 <= elites < 1.0:
             raise ValueError(f"elites: expected a fraction in [0, 1), got {elites}")
         parameters = dict(evotorch_parameters or {})
-        elitist = parameters.pop("elitist", elites > 0.0)
+        wanted = parameters.pop("elitist", None)
+        elitist = elites > 0.0 if wanted is None else wanted
         if parameters:
             raise ValueError(f"evotorch: expected parameters among elitist, got {', '.join(sorted(parameters))}")
         if not isinstance(elitist, bool):
             raise ValueError(f"evotorch.elitist: expected true or false, got {elitist!r}")
         self._operators = tuple(operators)
         self._elites = min(max(1, count_of(elites, population_size)), population_size - 1) if elitist else 0
-        self._selects = operators[0].name.endswith("CrossOver")
+        # Without a crossover nobody selects parents: then the better of parents and children go on, unless it is
+        # said that no parent shall.
+        self._survival = not operators[0].name.endswith("CrossOver") and wanted is not False
         for operator in operators[1:]:
             if operator.needs_scores:
                 raise ValueError(
@@ -142,7 +145,7 @@ class VectorGA(VectorSearcher):
                 problem,
                 operators=[*chain, _Cut(problem, self.population_size - self._elites, lineage)],
                 popsize=self.population_size,
-                elitist=not self._selects,
+                elitist=self._survival,
                 re_evaluate=True,
                 re_evaluate_parents_first=True,
             )
