@@ -33,6 +33,8 @@ def open_searcher(run: rows.Run) -> Searcher:
     """
     configuration = runs.configuration(run)
     writer = build.writer(configuration)
+    if writer is not None and not run.searcher_state:
+        writer.check()  # before anything is generated
     searcher = build.searcher(
         configuration,
         seed=run.seed,
@@ -80,6 +82,19 @@ def evolve(round_: rows.Round, fitness: Fitness, *, on_wait: Waiting = None) -> 
         stored = _store(round_, run, number, generation, player, searcher, seconds=time.monotonic() - started)
         events.generation_stored(stored)
         yield stored
+
+
+def hear_again(round_: rows.Round, *, on_wait: Waiting = None) -> None:
+    """Play the round's candidates again whose evaluations were forgotten while the run rested."""
+    forgotten = list(rows.Candidate.objects.filter(generation__round=round_, evaluation=None))
+    if not forgotten:
+        return
+    seconds, played_on = runs.configuration(round_.run).evolution.duration, runs.instruments(round_.run)
+    takes = [Take(genomes.from_json(one.genome), one.seed, seconds) for one in forgotten]
+    evaluation.evaluate(takes, played_on, on_wait=on_wait)
+    for candidate, take in zip(forgotten, takes, strict=True):
+        candidate.evaluation_id = take.key(played_on)
+    rows.Candidate.objects.bulk_update(forgotten, ["evaluation"], batch_size=500)
 
 
 class _Player:

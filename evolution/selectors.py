@@ -10,17 +10,20 @@ def latest_round(run: Run) -> Round | None:
     return run.rounds.order_by("-number").first()
 
 
-def pending_rounds(*, begun_only: bool = False) -> list[int]:
-    """The ids of the rounds that are asked for (or, of these, that were begun) and not finished, oldest first.
+def pending_rounds(*, begun_only: bool = False, most_trials: int | None = None) -> list[int]:
+    """The ids of the rounds that are asked for (or, of these, that were begun) and not finished.
 
-    Those of runs that rest, or that a command works on, are not among them.
+    Those that people wait for first, then those of runs that go on by themselves, each oldest first; of the latter
+    `most_trials` at most. Those of runs that rest, or that a command works on, are not among them.
     """
     found = Round.objects.filter(
         status__in=Round.PENDING, run__status=Run.Status.RUNNING, run__conductor=Run.Conductor.SERVICE
-    )
+    ).order_by("requested_at")
     if begun_only:
         found = found.exclude(started_at=None)
-    return list(found.order_by("requested_at").values_list("pk", flat=True))
+    people = found.filter(run__rounds_planned=None).values_list("pk", flat=True)
+    trials = found.exclude(run__rounds_planned=None).values_list("pk", flat=True)
+    return [*people, *trials[:most_trials]]
 
 
 def best_fitness(round_: Round) -> list[float]:

@@ -59,6 +59,13 @@ class Tracker:
         self._sound(generation, at)
         self._numbers(_figures(generation), at)
 
+    def catch_up(self) -> None:
+        """Tell the run's generations that an earlier process stored and could not tell any more."""
+        if self._sinks:
+            stored = rows.Generation.objects.filter(round__run=self._run).select_related("round__run")
+            for generation in stored.order_by("round__number", "number"):
+                self.generation(generation)
+
     def figures(self, round_number: int, figures: Mapping[str, float]) -> None:
         """Tell how well the taste was learned in a round: what TasteSnapshot.figures holds."""
         at = Moment(step=_steps(self._run, round_number), round=round_number)
@@ -118,7 +125,7 @@ def of(run: rows.Run, folder: Path | None = None) -> Tracker:
     if folder is None:
         if not (wanted.wandb or wanted.tensorboard):
             return Tracker(run, [])
-        folder = Path(settings.STATE_FOLDER, FOLDER, f"run-{run.pk}")
+        folder = Path(settings.STATE_FOLDER, FOLDER, identity(run))
     token = _token(run) if wanted.wandb else ""
     ledger = _attempt(Ledger.name, partial(Ledger, folder / FILE))
     sinks: list[Sink | None] = [ledger]

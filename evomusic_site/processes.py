@@ -12,12 +12,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
+from evomusic_site import services
 from evomusic_site.environment import ROOT, Environment
 
 STOP_SECONDS = 4.0  # for a process to finish what it does; then it is killed, and what it did is done again later
@@ -219,7 +220,7 @@ def workers(settings: Environment) -> Iterator[None]:
 
 @contextmanager
 def players_for_command(count: int | None) -> Iterator[None]:
-    """Players inside the block, for a command that conducts its rounds itself.
+    """Players inside the block, for a command that conducts its rounds itself; what dies meanwhile is started again.
 
     count: so many of our own. 0: none; this process plays by itself, one chunk after the other. None: those of the
     service that is up, else our own.
@@ -229,36 +230,40 @@ def players_for_command(count: int | None) -> Iterator[None]:
 
     from evolution import presence
 
-    if count == 0:
-        with _played_in_process():
-            yield
-        return
     there = presence.count()
     if count is None and there.get("conductor") and there.get("player"):  # players alone may go with their command
         yield
         return
-    wanted = count or settings.ENVIRONMENT.players or default_players()
+    wanted = (settings.ENVIRONMENT.players or default_players()) if count is None else count
     _end_orphans(settings.STATE_FOLDER)
-    family = Family(settings.STATE_FOLDER, record=f"players-of-{os.getpid()}.json")
-    programs = players(wanted, owner=f"-of-{os.getpid()}")
-    leave, watcher = threading.Event(), None
+    owner = f"-of-{os.getpid()}"
+    family = Family(settings.STATE_FOLDER, record=f"players{owner}.json")
+    leave = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(family, settings.STATE_FOLDER, leave), name="watch", daemon=True)
     try:
-        family.start(programs)
-        give_up = time.monotonic() + READY_SECONDS
-        while presence.count().get("player", 0) < wanted:
-            if family.dead() or time.monotonic() > give_up:
-                raise ProcessError(f"the players did not start; their logs are in {family.logs}")
-            time.sleep(0.1)
-        watcher = threading.Thread(target=_revive, args=(family, leave), name="players", daemon=True)
+        _start_players(family, players(wanted, owner=owner))
         watcher.start()
-        yield
-        for program in programs:  # nobody has to read why it went well
-            (family.logs / f"{program.name}.log").unlink(missing_ok=True)
+        with nullcontext() if wanted else _played_in_process():
+            yield
+        for log in family.logs.glob(f"player*{owner}.log"):  # nobody has to read why it went well
+            log.unlink(missing_ok=True)
     finally:
         leave.set()
-        if watcher is not None:
+        if watcher.is_alive():
             watcher.join()
         family.stop()
+
+
+def _start_players(family: Family, programs: list[Program]) -> None:
+    """Start them and wait until so many are there; others' count, too: they can begin."""
+    from evolution import presence
+
+    family.start(programs)
+    give_up = time.monotonic() + READY_SECONDS
+    while presence.count().get("player", 0) < len(programs):
+        if family.dead() or time.monotonic() > give_up:
+            raise ProcessError(f"the players did not start; their logs are in {family.logs}")
+        time.sleep(0.1)
 
 
 @contextmanager
@@ -274,11 +279,13 @@ def _played_in_process() -> Iterator[None]:
         app.conf.task_always_eager, app.conf.task_eager_propagates = before
 
 
-def _revive(family: Family, leave: threading.Event) -> None:
-    """Start players again that have died, until `leave` is set."""
+def _watch(family: Family, state_folder: Path, leave: threading.Event) -> None:
+    """Start again what has died, until `leave` is set: players, and services that another command took with it."""
     while not leave.wait(RESTART_PAUSE):
         for program, _ in family.dead():
             family.start([program])
+        with suppress(services.ServiceError, OSError):
+            services.revive(state_folder)
 
 
 def _end_orphans(state_folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.contrib.auth import get_user_model
 
 from evolution import events
 from evolution.models import Run
@@ -28,7 +29,7 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
     async def connect(self) -> None:
         await self.accept()
         run_id = int(self.scope["url_route"]["kwargs"]["run_id"])
-        if not getattr(self.scope["user"], "is_staff", False) or await self.run(run_id) is None:
+        if await self.run(run_id) is None:
             await self.close(code=NOTHING_HERE)
             return
         self.run_id, self.group = run_id, events.group(run_id)
@@ -63,13 +64,19 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
             await self.tell("pulse", outcomes.pulse)
 
     async def candidate_ready(self, event: dict[str, Any]) -> None:
-        await self.send_json(event)
+        await self.tell_candidate(event)
 
     async def candidate_failed(self, event: dict[str, Any]) -> None:
+        await self.tell_candidate(event)
+
+    async def tell_candidate(self, event: dict[str, Any]) -> None:
+        if await self.run(self.run_id) is None:
+            await self.close(code=NOTHING_HERE)
+            return
         await self.send_json(event)
 
     async def tell(self, kind: str, read: Any) -> None:
-        """Send what `read` reads of the run now; a run that was deleted closes the socket."""
+        """Send what `read` reads of the run now; the socket closes when the run was deleted, or its watcher left."""
         run = await self.run(self.run_id)
         if run is None:
             await self.close(code=NOTHING_HERE)
@@ -77,10 +84,14 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
         await self.send_json({"type": kind, **await database_sync_to_async(read)(run)})
 
     async def run(self, run_id: int) -> Run | None:
-        return await database_sync_to_async(_run)(run_id)
+        """The run, for somebody who is staff at this moment; None else."""
+        return await database_sync_to_async(_run)(run_id, watcher=self.scope["user"].pk)
 
 
-def _run(run_id: int) -> Run | None:
+def _run(run_id: int, *, watcher: int | None) -> Run | None:
+    # A socket outlives what was true when it was opened: who was dismissed since sees no more.
+    if watcher is None or not get_user_model().objects.filter(pk=watcher, is_active=True, is_staff=True).exists():
+        return None
     try:
         return outcomes.run(run_id)
     except Run.DoesNotExist:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import yaml
+import numpy as np
 from django.conf import settings
 
 from evolution import config, targets
-from evolution.config import Configuration, ConfigurationError, Fault, yaml_lines
-from evolution.config.secrets import SECRETS, is_reference
+from evolution.config import Configuration, ConfigurationError, Fault, redaction, yaml_lines
 from laboratory import places
 from models_store import catalog
+from models_store.generators.soundfont import reading
+from models_store.generators.soundfont.vocabulary import PAD, TOKENS
 
 EXAMPLES = "examples"
 
-_SECRET_KEYS = {location[-1]: name for location, name in SECRETS.items()}
-_SECRET_KEY = rf"""["']?\b(?P<name>{"|".join(map(str, _SECRET_KEYS))})["']?\s*:\s*"""
-_SECRET_LINE = re.compile(rf"""(?P<key>{_SECRET_KEY})(?!\w+["']?\s*:(?:\s|$))(?P<value>[^\s#][^\n]*)""")
-_SECRET_BLOCK = re.compile(
-    rf"^(?P<indent>[ \t]*)(?P<key>{_SECRET_KEY})(?P<value>[>|][^\n]*(?:\n(?P=indent)[ \t]+[^\n]*)+)", re.MULTILINE
-)
-"""For texts that are no YAML, in which a secret has no node."""
+POOL = "prompts/pool.txt"
+"""With the prompts of an experiment, it tells a search in a subspace how genomes differ."""
+
+_SMALLEST_SHARE = 1e-10
+"""Of the largest variance: less is a rounding error, here and in evolution.search.subspace."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,8 @@ def check(text: str) -> Configuration:
     faults += _instrument_faults(settled)
     if not faults:
         faults += _file_faults(settled)
+    if not faults:
+        faults += _space_faults(settled)
     if faults:
         document = yaml_lines.read(text)
         raise ConfigurationError([fault.on(_line(document, fault)) for fault in faults])
@@ -101,17 +102,7 @@ def with_prompts(text: str, name: str) -> str:
 
 def without_secrets(text: str) -> tuple[str, bool]:
     """The text with references where a secret was written out, and whether there was one: no page shows it again."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError):
-        return _without_secret_lines(text)
-    found = False
-    for key, value in sorted(_secrets(node), key=lambda pair: -pair[1].start_mark.index):
-        written = text[value.start_mark.index : value.end_mark.index]
-        replaced = f'"${{{_SECRET_KEYS[key]}}}"' + "\n" * written.endswith("\n")
-        text = text[: value.start_mark.index] + replaced + text[value.end_mark.index :]
-        found = True
-    return text, found
+    return redaction.redacted(text)
 
 
 def warnings(configuration: Configuration) -> list[str]:
@@ -125,6 +116,11 @@ def warnings(configuration: Configuration) -> list[str]:
             config.secrets.resolve(reference)
         except ConfigurationError:
             told.append(f"{reference} is not set here: set it in the environment of the site and of its workers.")
+    if not configuration.evolution.logger.delete_generated:
+        told.append(
+            "logger.delete_generated is false, but only manage.py evolve keeps the sound of candidates: runs that are "
+            "begun here keep none."
+        )
     return told
 
 
@@ -178,6 +174,31 @@ def _file_faults(configuration: Configuration) -> list[Fault]:
     return []
 
 
+def _space_faults(configuration: Configuration) -> Iterator[Fault]:
+    """More directions than the search will find."""
+    wanted, length = configuration.evolution.search.subspace, configuration.evolution.max_seq_len
+    if wanted is None or configuration.music_model != config.EMBEDDED_GENERATOR:
+        return
+    possible = _directions((*prompts(configuration), *config.read_prompts(Path(settings.BASE_DIR, POOL))), length)
+    if wanted > possible:
+        message = f"expected at most {possible}, the number of directions in which prompts differ, got {wanted}"
+        yield Fault.at(("evolution", "search", "subspace"), message)
+
+
+def _directions(pool: Sequence[str], length: int) -> int:
+    """In how many directions the embedded prompts differ: as evolution.search.subspace counts them, without torch."""
+    rows = [(*reading.tokens(prompt)[:length], *[PAD] * length)[:length] for prompt in pool]
+    said = {token.text: token.embedding for token in TOKENS}
+    # A position at which all say the same, such as the padding of a long genome, adds none.
+    differing = [position for position in zip(*rows, strict=True) if len(set(position)) > 1]
+    if not differing:
+        return 0
+    embedded = np.concatenate([np.array([said[token] for token in position]) for position in differing], axis=1)
+    centred = embedded - embedded.mean(axis=0)  # [P, positions * dim]
+    values = np.linalg.eigvalsh(centred.T @ centred)
+    return int((values > values[-1] * _SMALLEST_SHARE).sum())
+
+
 def _line(document: yaml_lines.Document, fault: Fault) -> int:
     """The line of the fault's key, which may stand at the top of the text without the sections above it."""
     for start in range(len(fault.location)):
@@ -197,30 +218,3 @@ def _with_value(text: str, key: str, value: str, *, section: str, otherwise: str
     below = re.search(r"\n([ ]+)\S", text[match.end() :])
     indent = below[1] if below and len(below[1]) > len(match["indent"]) else match["indent"] + "  "
     return f"{text[: match.end()]}\n{indent}{key}: {value}{text[match.end() :]}"
-
-
-def _secrets(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
-    if isinstance(node, yaml.SequenceNode):
-        for inner in node.value:
-            yield from _secrets(inner)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    for key, value in node.value:
-        if getattr(key, "value", None) in _SECRET_KEYS and isinstance(value, yaml.ScalarNode):
-            if value.value.strip() and not is_reference(value.value.strip()):
-                yield key.value, value
-        else:
-            yield from _secrets(value)
-
-
-def _without_secret_lines(text: str) -> tuple[str, bool]:
-    found = False
-
-    def replaced(match: re.Match[str]) -> str:
-        nonlocal found
-        if is_reference(match["value"].strip().strip("\"'")):
-            return match[0]
-        found = True
-        return f'{match.groupdict().get("indent", "")}{match["key"]}"${{{_SECRET_KEYS[match["name"]]}}}"'
-
-    return _SECRET_LINE.sub(replaced, _SECRET_BLOCK.sub(replaced, text)), found

@@ -103,14 +103,24 @@ def close(experiment: Experiment) -> None:
 
 
 def steer(run: Run, action: Action) -> bool:
-    """Pause, resume or stop a run; False when it was in no state for that."""
+    """Pause, resume or stop a run; False when it was in no state for that.
+
+    Raises RefusedError for resuming what a command works on: nobody would go on with it.
+    """
+    if action == "resume" and run.conductor == Run.Conductor.COMMAND and run.status in _STEERING["resume"][1]:
+        raise RefusedError(
+            f"run {run.pk} was begun by a command, which works on it: it goes on with "
+            "manage.py evolve --resume --out and the folder of its results"
+        )
     return _STEERING[action][0](run)
 
 
 def steer_all(experiment: Experiment, action: Action) -> int:
-    """Pause, resume or stop every run that is in a state for it; how many were."""
+    """Pause, resume or stop every run that is in a state for it; how many were. A command's runs are not resumed."""
     act, among = _STEERING[action]
     chosen = experiment.runs.filter(status__in=among).defer("searcher_state").select_related("experiment")
+    if action == "resume":
+        chosen = chosen.exclude(conductor=Run.Conductor.COMMAND)
     return sum(act(run) for run in chosen)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,7 @@ LONGEST_NAME = 60
 def write(file: Path, content: str) -> None:
     """Write a text file, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.draft")
+    draft = file.with_name(f".{file.name}.{os.getpid()}.draft")
     draft.write_text(content, encoding="utf-8", newline="\n")
     draft.replace(file)
 
@@ -83,7 +84,7 @@ def keep_sounds(generation: Generation, folder: Path) -> None:
 def _copy(source: Path, file: Path) -> None:
     """Copy a file, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.draft")
+    draft = file.with_name(f".{file.name}.{os.getpid()}.draft")
     shutil.copyfile(source, draft)
     draft.replace(file)
 

@@ -30,6 +30,7 @@ LARGEST_DRAWN_SEED = 2**31
 POLL_SECONDS = 0.2
 
 OnGeneration = Callable[[Run, Generation], None]
+OnWait = Callable[[str], None]
 
 
 class PipelineError(RuntimeError):
@@ -74,7 +75,7 @@ def plan(path: Path, *, rounds: int | None = None) -> Plan:
     """
     configuration = config.load(path)
     if rounds is not None:
-        configuration = configuration.model_copy(update={"epochs": rounds})
+        configuration = config.parse({**config.dump(configuration), "epochs": rounds})  # within the schema's limits
     evolution = configuration.evolution
     try:
         config.check_files(configuration)
@@ -153,15 +154,16 @@ def _dumped(plan: Plan) -> dict[str, object]:
     return config.dump(_with_kept_target(plan.configuration))
 
 
-def conduct(work: Work, *, on_generation: OnGeneration | None = None) -> None:
+def conduct(work: Work, *, on_generation: OnGeneration | None = None, on_wait: OnWait | None = None) -> None:
     """Bring every run to its end, one round after the other; the folder is up to date after each generation.
 
+    on_wait: told, in a sentence, what is being waited for when nothing moves.
     Raises PipelineError when a round fails or somebody pauses or stops a run: `reopen` goes on then.
     """
     with _one_thread():
         for run in work.runs:
             with tracking.of(run, work.folder_of(run)) as tracker:
-                _conduct(work, run, tracker, on_generation)
+                _conduct(work, run, tracker, on_generation, on_wait)
 
 
 @contextmanager
@@ -175,14 +177,20 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _conduct(work: Work, run: Run, tracker: Tracker, on_generation: OnGeneration | None) -> None:
+def _conduct(
+    work: Work, run: Run, tracker: Tracker, on_generation: OnGeneration | None, on_wait: OnWait | None
+) -> None:
     keeps_sounds = not runs.configuration(run).evolution.logger.delete_generated
+    unwritten: list[OSError] = []
 
     def stored(generation: Generation) -> None:
         tracker.generation(generation)
-        if keeps_sounds:
-            folder.keep_sounds(generation, work.folder_of(run) / "generated")
-        folder.keep_tables(run, work.folder_of(run))
+        try:
+            if keeps_sounds:
+                folder.keep_sounds(generation, work.folder_of(run) / "generated")
+            folder.keep_tables(run, work.folder_of(run))
+        except OSError as error:  # no reason for the round to fail: it is told when the round is done
+            unwritten.append(error)
         if on_generation:
             on_generation(run, generation)
 
@@ -192,7 +200,9 @@ def _conduct(work: Work, run: Run, tracker: Tracker, on_generation: OnGeneration
         if round_.status == Round.Status.DONE:  # its playlist was not rated before an interruption
             conducting.after(round_.pk)
         else:
-            conducting.conduct(round_.pk, on_generation=stored)
+            conducting.conduct(round_.pk, on_generation=stored, on_wait=on_wait)
+            if unwritten:
+                raise unwritten[0]
             round_.refresh_from_db()
             if round_.status == Round.Status.DONE:
                 _tell_taste(round_, tracker)

@@ -7,6 +7,7 @@ uploaded; anything else would let a page read any file of the server. Experiment
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
@@ -112,6 +113,43 @@ def text(configuration: Configuration) -> str:
     return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100) if told else ""
 
 
+def cloned(configuration: Configuration, *, prompts: Sequence[str] = ()) -> tuple[str, list[str]]:
+    """The text to begin with for an experiment after another one, and what had to be left out of it.
+
+    prompts: those kept with the other one, which its init_file may have lost since, or have elsewhere.
+    """
+    notes = []
+    evolution = configuration.evolution
+    if prompts and evolution.init_file is not None and not _holds(evolution.init_file, prompts):
+        try:
+            kept = _path(keep_prompts("\n".join(prompts).encode()))
+            configuration = _with(configuration, LOCATIONS[0], str(kept))
+        except UploadError as error:
+            notes.append(f"The prompts were left out: {error}.")
+            configuration = _with(configuration, LOCATIONS[0], None)
+    for location in LOCATIONS:
+        given = _given(configuration, location)
+        if given is not None and _path(given) is None:
+            configuration = _with(configuration, location, None)
+            notes.append(f"{'.'.join(location)} was left out: {Path(given).name} is not {ALLOWED}.")
+    for section in ("music_generator", "riffusion_pipeline"):
+        model = _given(configuration, (section, "model"))
+        if model is not None and _is_path(model):
+            configuration = _with(configuration, (section, "model"), None)
+            notes.append(f"{section}.model was left out: {Path(model).name} is a folder of this server.")
+    return text(configuration), notes
+
+
+def _holds(file: str, prompts: Sequence[str]) -> bool:
+    """Whether a file that may be named still has these prompts."""
+    if _path(file) is None:
+        return False
+    try:
+        return config.read_prompts(file) == tuple(prompts)
+    except config.ConfigurationError:
+        return False
+
+
 def _path(given: str) -> Path | None:
     """The file that is meant; None when it is none of those that may be named."""
     if "\0" in given:
@@ -147,7 +185,7 @@ def _given(section: object, location: tuple[str, ...]) -> str | None:
     return section if isinstance(section, str) else None
 
 
-def _with(configuration: Configuration, location: tuple[str, ...], path: str) -> Configuration:
+def _with(configuration: Configuration, location: tuple[str, ...], path: str | None) -> Configuration:
     sections = [configuration]
     for key in location[:-1]:
         sections.append(getattr(sections[-1], key))

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from evolution.config import Configuration
 from evolution.config.searching import Mode
+from laboratory import drafts
 from laboratory.forms import UploadsForm
 from models_store import catalog
 
@@ -66,15 +67,15 @@ class SettingsForm(UploadsForm):
         choices=[("", "what the search makes")] + [(kind, kind) for kind in ("text", "token_embeddings", "embeddings")],
     )
     duration = forms.FloatField(
-        label="Seconds of a candidate", min_value=0.1, max_value=600.0, initial=DEFAULTS.evolution.duration
+        label="Seconds of a candidate", min_value=0.5, max_value=600.0, initial=DEFAULTS.evolution.duration
     )
     best_duration = forms.FloatField(
-        label="Seconds of a track", min_value=0.1, max_value=600.0, initial=DEFAULTS.evolution.best_duration
+        label="Seconds of a track", min_value=0.5, max_value=600.0, initial=DEFAULTS.evolution.best_duration
     )
     subspace = forms.IntegerField(
         required=False,
         min_value=1,
-        max_value=100_000,
+        max_value=2000,
         label="Directions of the subspace",
         help_text="Absent: the whole space.",
     )
@@ -134,6 +135,10 @@ class SettingsForm(UploadsForm):
         if key and not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,80}", key.strip().removeprefix("${").removesuffix("}")):
             self.data = dict(self.data.items()) | {"api_key": ""}  # it may be the key itself, which no page shows
             self.add_error("api_key", "Expected the name of an environment variable, such as LLM_API_KEY.")
+        address, hidden = drafts.without_secrets(cleaned.get("api_uri", ""))
+        if hidden:
+            self.data = dict(self.data.items()) | {"api_uri": address}
+            self.add_error("api_uri", "Expected an address without user, password or key: the key has a field below.")
         return cleaned
 
     def text(self) -> str:

@@ -31,7 +31,8 @@ _DONE = {"pause": "paused", "resume": "resumed", "stop": "stopped"}
 def index(request: HttpRequest) -> HttpResponse:
     """All experiments, and the arms that new listeners fall into."""
     search = request.GET.get("search", "").strip()[:100]
-    shown = {"experiments": outcomes.experiments(search=search), "arms": roster.arms(), "search": search}
+    found = [] if "\0" in search else outcomes.experiments(search=search)  # a database cannot even be asked for it
+    shown = {"experiments": found, "arms": roster.arms(), "search": search.replace("\0", "")}
     return render(request, "laboratory/index.html", shown)
 
 
@@ -64,15 +65,18 @@ def _new(request: HttpRequest) -> HttpResponseBase:
 def _from_settings(request: HttpRequest) -> HttpResponse:
     form = SettingsForm(request.POST, request.FILES) if request.method == "POST" else SettingsForm()
     if request.method == "POST" and form.is_valid():
-        text_form = TextForm(initial={"name": form.cleaned_data["name"], "text": form.text()})
-        return _checked(request, text_form, form.text())
+        text, hidden = drafts.without_secrets(form.text())
+        text_form = TextForm(initial={"name": form.cleaned_data["name"], "text": text})
+        return _checked(request, text_form, text, hidden=hidden)
     status = 400 if form.is_bound else 200
     return render(request, "laboratory/new.html", {"way": "settings", "form": form}, status=status)
 
 
 def _from_text(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
-        return render(request, "laboratory/new.html", {"way": "text", "form": TextForm(initial=_begun(request))})
+        begun, notes = _begun(request)
+        beginning = {"way": "text", "form": TextForm(initial=begun), "warnings": notes}
+        return render(request, "laboratory/new.html", beginning)
     form = TextForm(request.POST, request.FILES)
     form.is_valid()
     text, hidden = drafts.without_secrets(_with_uploads(request.POST.get("text", ""), form))
@@ -94,19 +98,21 @@ def _from_text(request: HttpRequest) -> HttpResponseBase:
     return redirect("laboratory:experiment", made.name)
 
 
-def _begun(request: HttpRequest) -> dict[str, str]:
-    """What the text begins with: an example, an old experiment, or nothing."""
+def _begun(request: HttpRequest) -> tuple[dict[str, str], list[str]]:
+    """What the text begins with, an example, an old experiment, or nothing; and what was left out of it."""
     asked, clone = request.GET.get("example"), request.GET.get("clone")
     if clone:
+        if "\0" in clone:
+            raise Http404
         old = get_object_or_404(Experiment, name=clone)
-        text = places.text(experiments.configuration(old))
-        return {"name": old.name[:40], "note": f"After {old.name}.", "text": text}
+        text, notes = places.cloned(experiments.configuration(old), prompts=old.prompts)
+        return {"name": old.name[:40], "note": f"After {old.name}.", "text": text}, notes
     if asked:
         example = drafts.example(asked)
         if example is None:
             raise Http404
-        return {"name": example.name, "text": example.text}
-    return {"text": ""}
+        return {"name": example.name, "text": example.text}, []
+    return {"text": ""}, []
 
 
 def _with_uploads(text: str, form: UploadsForm) -> str:
@@ -238,10 +244,14 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
 def steer(request: HttpRequest, run_id: int, action: experiments.Action) -> HttpResponse:
     """Pause, resume or stop a run, and go back to where that was asked for (`next`)."""
     run = get_object_or_404(Run.objects.select_related("experiment").defer("searcher_state"), pk=run_id)
-    if experiments.steer(run, action):
-        messages.success(request, f"Run {run.pk} is {_DONE[action]}.")
-    else:
-        messages.warning(request, f"Run {run.pk} is {run.get_status_display().lower()}: there is nothing to {action}.")
+    try:
+        if experiments.steer(run, action):
+            messages.success(request, f"Run {run.pk} is {_DONE[action]}.")
+        else:
+            status = run.get_status_display().lower()
+            messages.warning(request, f"Run {run.pk} is {status}: there is nothing to {action}.")
+    except experiments.RefusedError as reason:
+        messages.error(request, _sentence(reason))
     back = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
         return redirect(back)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from evolution import generations, runs, tracking
+from evolution import generations, locks, runs, tracking
 from evolution.models import Generation, Round, Run
 from listening import feedback, profiles, rounds, trials
 from listening.feedback import Opinion
@@ -20,22 +21,57 @@ _NAMESPACE = uuid.UUID("8c0f7f4e-62c2-4d0c-9a55-0d5c3f0e8f11")
 """Ratings of synthetic listeners have names that follow from run and track: rating twice stores once."""
 
 
-def conduct(round_id: int, *, on_generation: Callable[[Generation], None] | None = None) -> None:
-    """One round and, of a run that goes on by itself, what comes after it: ratings, then the next round."""
-    rounds.run(round_id, on_generation=on_generation)
+def conduct(
+    round_id: int,
+    *,
+    on_generation: Callable[[Generation], None] | None = None,
+    on_wait: Callable[[str], None] | None = None,
+) -> None:
+    """One round and, of a run that goes on by itself, what comes after it: ratings, then the next round.
+
+    on_generation: told every generation that is stored. on_wait: told what is being waited for when nothing moves.
+    """
+    rounds.run(round_id, watched_by=lambda _: nullcontext(on_generation or _nobody), on_wait=on_wait)
     after(round_id)
 
 
 def serve(round_id: int) -> None:
-    """The service's way to conduct a round: what the configuration asks to be tracked is."""
+    """The service's way to conduct a round: what the configuration asks to be tracked is.
+
+    Runs that go on by themselves wait for a place, of which there are fewer than threads, so that people do not.
+    """
     round_ = Round.objects.select_related("run__experiment").filter(pk=round_id).first()
     if round_ is None:
         return
+    if round_.run.rounds_planned is None:
+        rounds.run(round_id, watched_by=_tracked)
+        return
+    with _place() as there_is_one:
+        if there_is_one:
+            rounds.run(round_id, watched_by=_tracked)
+            after(round_id)
+    if there_is_one:  # whoever found no place is asked again; the beat would do it too, a little later
+        rounds.resume_abandoned()
+
+
+@contextmanager
+def _place() -> Iterator[bool]:
+    """Whether one of the places for runs that go on by themselves was free; it is kept inside the block."""
+    with ExitStack() as stack:
+        yield any(stack.enter_context(locks.claim(f"trial:{number}")) for number in range(rounds.most_trials()))
+
+
+@contextmanager
+def _tracked(round_: Round) -> Iterator[Callable[[Generation], None]]:
+    """Whoever tracks the run is told what it does not know yet, every generation, and what was learned."""
     with tracking.of(round_.run) as tracker:
-        conduct(round_id, on_generation=tracker.generation)
-        learned = TasteSnapshot.objects.filter(round=round_, round__status=Round.Status.DONE).first()
-        if learned is not None:
-            tracker.figures(round_.number, learned.figures)
+        tracker.catch_up()
+        yield tracker.generation
+        tracker.figures(round_.number, TasteSnapshot.objects.get(round=round_).figures)
+
+
+def _nobody(_: Generation) -> None:
+    """Nobody watches."""
 
 
 def after(round_id: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evolution import events
-from evolution.models import Round
+from evolution.models import Round, Run
 from listening import selectors
 from listening.models import Listener, Playlist
 
@@ -21,6 +21,13 @@ def progress(
     """How far the round is."""
     state = selectors.round_state(round_, message=message, status=status, seconds_left=seconds_left)
     _send(listener, {"type": "round.progress", "round": state})
+
+
+def round_rests(listener: Listener, round_: Round) -> None:
+    """The round waits, because its run does."""
+    round_.run.refresh_from_db(fields=["status"])
+    message = selectors.RESTING.get(Run.Status(round_.run.status), "")
+    progress(listener, round_, status="waiting", message=message)
 
 
 def playlist_ready(listener: Listener, playlist: Playlist) -> None:

@@ -62,14 +62,14 @@ def compose(
 
 
 def _choose(listener: Listener, round_: Round, taste: Taste, sought: Likeness) -> list[Candidate]:
-    """The candidates of the round that make its playlist; nothing that the listener has heard already."""
+    """The candidates of the round that make its playlist; nothing that was heard already, if there is anything else."""
     user_model = runs.configuration(listener.run).user_model
     count, seed = user_model.best_solutions, seeding.derive(listener.run.seed, "playlist", round_.number)
-    played = set(Track.objects.filter(listener=listener).values_list("candidate__evaluation", flat=True))
-    fresh = [one for one in search.candidates(round_) if one.evaluation_id not in played]
-    if not fresh:
-        raise evaluation.PlayingError("the search found nothing that was not heard before")
-    pool = _one_per_prompt(fresh, at_least=count)
+    played = _played(listener)
+    candidates = search.candidates(round_)
+    fresh = [one for one in candidates if one.evaluation_id not in played]
+    # A search that has come to rest finds nothing new any more: better to hear its best again than nothing.
+    pool = _one_per_prompt(fresh or candidates, at_least=count)
     heard = generations.heard([one.evaluation for one in pool if one.evaluation is not None])
     if sought is taste and not TasteSnapshot.objects.filter(round=round_, ratings__gt=0).exists():
         return [pool[index] for index in _introduction(heard, taste, count=count)]
@@ -87,6 +87,16 @@ def _choose(listener: Listener, round_: Round, taste: Taste, sought: Likeness) -
         seed=seed,
     )
     return [pool[index] for index in chosen]
+
+
+def _played(listener: Listener) -> set[str]:
+    """The keys of the evaluations of what the listener has heard, also of those that were forgotten since."""
+    seconds, instruments = runs.configuration(listener.run).evolution.duration, runs.instruments(listener.run)
+    heard = Candidate.objects.filter(tracks__listener=listener)
+    kept = heard.exclude(evaluation=None).values_list("evaluation", flat=True)
+    forgotten = heard.filter(evaluation=None).only("genome", "seed")
+    takes = [Take(genomes.from_json(one.genome), one.seed, seconds) for one in forgotten]
+    return {key for key in kept if key} | {take.key(instruments) for take in takes}
 
 
 def _one_per_prompt(candidates: Sequence[Candidate], *, at_least: int) -> list[Candidate]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
-from evolution import broker, evaluation, generations, locks, runs
+from evolution import broker, evaluation, generations, locks, presence, runs
 from evolution import selectors as search
 from evolution.models import Generation, Round
 from evolution.search.asking import LLMError
@@ -15,14 +16,26 @@ from listening.models import Listener, Playlist
 
 logger = logging.getLogger(__name__)
 
+TRIALS_PER_CONDUCTOR = 4
+"""Of a conductor's eight threads: people and whoever wants to hear a candidate have the others."""
+
 COMPOSING_SHARE = 1.2
 """Composing a playlist takes about as long as this many generations; only the shown time left depends on it."""
 
 
-def run(round_id: int, *, on_generation: Callable[[Generation], None] | None = None) -> None:
+Told = Callable[[Generation], None]
+
+
+def run(
+    round_id: int,
+    *,
+    watched_by: Callable[[Round], AbstractContextManager[Told]] | None = None,
+    on_wait: Callable[[str], None] | None = None,
+) -> None:
     """Bring a round to its end. Does nothing when another conductor has it or when it has ended.
 
-    on_generation: told every generation that is stored.
+    watched_by: entered while the round is worked on; gives whoever is told of every generation that is stored.
+    on_wait: told, beside the listener, what is being waited for when nothing moves.
     What goes wrong is noted in the round and told to the listener; it can be asked for again. A round whose run is
     paused stays as it is.
     """
@@ -38,19 +51,16 @@ def run(round_id: int, *, on_generation: Callable[[Generation], None] | None = N
             return
         try:
             runs.still_wanted(round_.run)
-            playlist = _make(listener, round_, on_generation)
+            with watched_by(round_) if watched_by else nullcontext() as told:
+                playlist = _make(listener, round_, told, on_wait)
         except runs.NotWantedError:
-            events.progress(listener, round_, status="waiting", message="This experiment rests for the moment.")
-            return
-        except (evaluation.PlayingError, LLMError) as error:
-            _fail(listener, round_, f"This round could not be finished: {error}.")
+            events.round_rests(listener, round_)
             return
         except broker.SERVICES_LOST:
             raise  # the round stays pending: it is taken up again when the services are back
         except Exception as error:
             # Left pending, it would be tried again for ever, and the listener would wait for ever.
-            logger.exception("%s could not be finished", round_)
-            _fail(listener, round_, _sentence(round_, error))
+            _give_up(listener, round_, error)
             return
         runs.enter(round_, Round.Status.DONE)
         events.playlist_ready(listener, playlist)
@@ -60,28 +70,38 @@ def resume_abandoned() -> None:
     """Ask again for every pending round that no living conductor works on.
 
     One that was never begun is probably in the queue still: it is asked for again only when the queue is empty.
+    Of the runs that go on by themselves no more are asked for than may be worked on at once.
     """
-    pending = search.pending_rounds(begun_only=broker.waiting("rounds") != 0)
+    begun_only = broker.waiting("rounds") != 0
+    pending = search.pending_rounds(begun_only=begun_only, most_trials=most_trials())
     taken = locks.held([_name(round_id) for round_id in pending])
     for round_id in pending:
         if _name(round_id) not in taken:
             queue.enqueue(round_id)
 
 
-def _make(listener: Listener, round_: Round, on_generation: Callable[[Generation], None] | None) -> Playlist:
+def most_trials() -> int:
+    """How many rounds of runs that go on by themselves may be worked on at once, so that people do not wait."""
+    return TRIALS_PER_CONDUCTOR * max(1, presence.count().get("conductor", 0))
+
+
+def _make(listener: Listener, round_: Round, told: Told | None, waits: Callable[[str], None] | None) -> Playlist:
     def on_wait(message: str) -> None:
         events.progress(listener, round_, status="waiting", message=message)
+        if waits:
+            waits(message)
 
     _enter(listener, round_, Round.Status.LEARNING)
     taste = profiles.learn(listener, round_)
     sought = goals.sought(listener, taste, on_wait=on_wait)
     _enter(listener, round_, Round.Status.EVOLVING)
+    generations.hear_again(round_, on_wait=on_wait)
     fitness = TasteFitness(sought, runs.configuration(round_.run).evolution.fitness.noise_weight)
     for generation in generations.evolve(round_, fitness, on_wait=on_wait):
         left = round_.generations_planned - generation.number + COMPOSING_SHARE
         events.progress(listener, round_, seconds_left=round(left * generation.seconds, 1))
-        if on_generation:
-            on_generation(generation)
+        if told:
+            told(generation)
     _enter(listener, round_, Round.Status.COMPOSING)
     goals.measure(listener, round_, taste)
     return playlists.compose(listener, round_, taste, sought=sought, on_wait=on_wait)
@@ -97,11 +117,17 @@ def _fail(listener: Listener, round_: Round, message: str) -> None:
     events.progress(listener, round_)
 
 
-def _sentence(round_: Round, error: Exception) -> str:
-    """Why a round failed: those who study the method are told what was wrong with what they asked for."""
-    if isinstance(error, ValueError) and round_.run.rounds_planned is not None:
-        return f"This experiment cannot be run: {error}"
-    return "This round could not be finished, for a reason that is ours. Try again."
+def _give_up(listener: Listener, round_: Round, error: Exception) -> None:
+    """Note why a round failed, unless it was deleted meanwhile."""
+    if not Round.objects.filter(pk=round_.pk).exists():
+        logger.info("%s was deleted while it was worked on", round_)
+        return
+    expected = isinstance(error, evaluation.PlayingError | LLMError | ValueError)
+    logger.log(logging.WARNING if expected else logging.ERROR, "%s failed: %s", round_, error, exc_info=not expected)
+    if expected and round_.run.rounds_planned is not None:  # for those who study the method, not for those who listen
+        _fail(listener, round_, f"This experiment cannot be run: {error}")
+    else:
+        _fail(listener, round_, "This round could not be finished, for a reason that is ours. Try again.")
 
 
 def _name(round_id: int) -> str:

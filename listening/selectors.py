@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from evolution import presence
 from evolution import selectors as search
-from evolution.models import Round
+from evolution.models import Round, Run
 from listening.models import Listener, Playlist, Rating, Track
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ MESSAGES = {
     Round.Status.COMPOSING: "Choosing and recording the best of it.",
     Round.Status.DONE: "Your playlist is ready.",
     Round.Status.FAILED: "This round could not be finished.",
+    Round.Status.STOPPED: "This experiment is over. What you heard and liked stays here.",
+}
+RESTING = {
+    Run.Status.PAUSED: "This experiment rests for the moment. Your next playlist comes when it goes on.",
+    Run.Status.STOPPED: MESSAGES[Round.Status.STOPPED],
 }
 
 
@@ -145,7 +150,7 @@ def round_state(
     best = search.best_fitness(round_)
     return {
         "number": round_.number,
-        "status": status or round_.status,
+        "status": status or ("failed" if round_.status == Round.Status.STOPPED else round_.status),
         "message": message or round_.message or MESSAGES[Round.Status(round_.status)],
         "generation": len(best),
         "generations": round_.generations_planned,
@@ -168,8 +173,10 @@ def state(listener: Listener) -> dict[str, Any]:
 
 
 def _told(round_: Round) -> dict[str, Any]:
-    """A round's state; a pending one says so when nobody is there to work on it."""
+    """A round's state; a pending one says so when it rests, and when nobody is there to work on it."""
     if round_.status in Round.PENDING:
+        if round_.run.status in RESTING:
+            return round_state(round_, status="waiting", message=RESTING[Run.Status(round_.run.status)])
         there = presence.count()
         missing = [role for role in ("conductor", "player") if not there.get(role)]
         if missing:

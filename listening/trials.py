@@ -31,6 +31,7 @@ def begin(
     return listener
 
 
+@transaction.atomic
 def resume(run: Run) -> bool:
     """Let a run that rests, was stopped or failed go on where it was; False when there is nothing to resume."""
     if not runs.resume(run):
@@ -38,7 +39,7 @@ def resume(run: Run) -> bool:
     latest = run.rounds.order_by("-number").first()
     if run.conductor == Run.Conductor.SERVICE and latest is not None and latest.status != Round.Status.DONE:
         round_, _ = runs.request_round(run)
-        queue.enqueue(round_.pk)
+        transaction.on_commit(lambda: queue.enqueue(round_.pk))
     return True  # between two rounds the next one is asked for by `conducting.resume_stranded`
 
 

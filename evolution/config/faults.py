@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evolution.config.secret_signs import HIDDEN, hidden, names_secret
+
 Location = tuple[int | str, ...]
 """Keys and places in lists, from the top of the configuration."""
 
-_SECRET_KEY = re.compile(r"key|token|secret|password|credential|auth", re.IGNORECASE)
 _SECRET_SECTIONS = frozenset({"LLM", "logger", "LLM_config"})
 _PLAIN = frozenset({"temperature", "model", "concurrency", "timeout", "retries"}) | frozenset(
     {"wandb", "tensorboard", "project", "visualizations", "delete_generated"}
@@ -18,7 +19,6 @@ _PLAIN = frozenset({"temperature", "model", "concurrency", "timeout", "retries"}
 """The keys of those sections whose values may be shown, when they are too short for a secret."""
 _SHORTEST = 8
 
-_HIDDEN = "(not shown)"
 _LONGEST = 80
 MOST_FAULTS = 50
 """More than this nobody reads, and finding the nearest known key for each takes its time."""
@@ -103,15 +103,24 @@ def path_of(location: Sequence[int | str]) -> str:
             parts.append(f"[{part}]")
         else:
             misplaced = _within_secrets(location[:position]) and (len(part) > 30 or any(map(str.isdigit, part)))
-            parts.append(f".{_HIDDEN if misplaced else _cut(part)}")
+            parts.append(f".{HIDDEN if misplaced else _cut(hidden(part))}")
     return "".join(parts).removeprefix(".")
 
 
 def shown(value: Any, location: Sequence[int | str] = ()) -> str:
     """A value for a message: its repr, cut to 80 characters, with whatever may be a secret left out."""
     if _is_secret(location, value):
-        return f"{_TYPES.get(type(value), 'something')} {_HIDDEN}"
-    return _cut(repr(_harmless(value, tuple(location))))
+        return f"{_TYPES.get(type(value), 'something')} {HIDDEN}"
+    return _cut(hidden(repr(_harmless(value, tuple(location)))))
+
+
+def number_as_text(value: Any) -> str:
+    """A hint for a number that YAML reads as text, since it has no point; "" for everything else."""
+    written = isinstance(value, str) and _WITHOUT_POINT.fullmatch(value)
+    return " (YAML reads that as text; write 1.0e-3)" if written else ""
+
+
+_WITHOUT_POINT = re.compile(r"\d+[eE][-+]?\d+")
 
 
 def _cut(text: str) -> str:
@@ -124,7 +133,7 @@ _TYPES: Mapping[type, str] = {str: "text", int: "a number", float: "a number", l
 def without_secrets(message: str, mapping: Any) -> str:
     """The message without the texts that stand under secret-looking keys anywhere in `mapping`."""
     for secret in _secrets_in(mapping, ()):
-        message = message.replace(secret, _HIDDEN)
+        message = message.replace(secret, HIDDEN)
     return message
 
 
@@ -143,7 +152,7 @@ def _harmless(value: Any, location: Location) -> Any:
         return {key: _harmless(inner, (*location, str(key))) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_harmless(inner, location) for inner in value]
-    return _HIDDEN if _is_secret(location, value) else value
+    return HIDDEN if _is_secret(location, value) else value
 
 
 def _within_secrets(location: Sequence[int | str]) -> bool:
@@ -160,4 +169,4 @@ def _is_secret(location: Sequence[int | str], value: Any) -> bool:
 
 
 def _is_key_of_secret(location: Sequence[int | str]) -> bool:
-    return any(isinstance(part, str) and _SECRET_KEY.search(part) for part in location)
+    return any(isinstance(part, str) and names_secret(part) for part in location)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from evolution.config.faults import ConfigurationError, Fault, Location
 from evolution.config.schema import Configuration
+
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
+"""No blanks, and nothing that ends a line."""
 
 
 def resolved(configuration: Configuration, *, folders: Sequence[Path]) -> Configuration:
@@ -62,7 +66,11 @@ def read_prompts(path: Path | str) -> tuple[str, ...]:
         raise ConfigurationError(f"{path}: expected a readable file of prompts ({error.strerror})") from None
     except UnicodeDecodeError:
         text = "\0"
-    if "\0" in text:
+    control = _CONTROL.search(text)
+    if control and control[0] != "\0":
+        line = text.count("\n", 0, control.start()) + 1
+        raise ConfigurationError(f"{path}: expected plain text, got a control character on line {line}")
+    if control:
         raise ConfigurationError(f"{path}: expected a text in UTF-8, one prompt a line, got something else")
     lines = (" ".join(line.split()) for line in text.splitlines())
     prompts = tuple(line for line in lines if line and not line.startswith("#"))
@@ -77,7 +85,12 @@ def _init_faults(location: Location, path: str, needed: int) -> list[Fault]:
     except ConfigurationError as error:
         return [Fault.at(location, str(error))]
     if len(prompts) >= needed:
-        return []
+        # As the search counts them: lines that differ in case only are one, and blanks are no difference already.
+        different = len({prompt.casefold() for prompt in prompts})
+        if different >= needed:
+            return []
+        message = f"{path}: expected at least {needed} different prompts, one for each candidate, got {different}"
+        return [Fault.at(location, f"{message}, some of them repeated")]
     message = f"{path}: too short: expected at least {needed} prompts, one for each candidate, got {len(prompts)}"
     return [Fault.at(location, message)]
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from evolution.config import evotorch_parameters
+from evolution.config.evotorch_parameters import Parameter
 from evolution.config.schema import Configuration
 from evolution.config.sections import Section
 
@@ -173,12 +174,16 @@ def _evotorch() -> str:
     return (
         "## evotorch's parameters\n\n"
         "What each is, evotorch's documentation says. The widths (`stdev_init`, `radius_init`) and learning rates may "
-        "be left out: the search then takes them from the initial prompts. What is not listed, the search decides.\n\n"
+        "be left out: the search then takes them from the initial prompts. What is not listed, the search decides. "
+        "PGPE without elites has an even population unless `symmetric` is false; CEM's parents are at least two; XNES "
+        "takes no `optimizer`.\n\n"
         f"| `search.mode` | keys of `search.evotorch` |\n|---|---|\n{algorithms}\n\n"
         "`elitist: false` keeps no elites, whatever `elites` says.\n\n"
+        "An operator that chooses among scored candidates stands first: the crossovers, and `CosynePermutation` "
+        "unless it permutes all.\n\n"
         f"| operator | `parameters` |\n|---|---|\n{operators}\n"
     )
 
 
-def _row(name: str, known: frozenset[str]) -> str:
-    return f"| `{name}` | {', '.join(f'`{each}`' for each in sorted(known))} |"
+def _row(name: str, known: Mapping[str, Parameter]) -> str:
+    return f"| `{name}` | {'<br>'.join(f'`{each}`: {_cell(known[each].told())}' for each in sorted(known))} |"

@@ -20,6 +20,7 @@ from evolution.config.sections import (
     Initialization,
     InputType,
     Learner,
+    MusicSeconds,
     Name,
     OptionalText,
     Seconds,
@@ -151,8 +152,7 @@ class Logger(Section):
     )
     delete_generated: bool = Field(
         default=True,
-        description="Read for the prototype's files: the sound of candidates is never kept, since any of them can be "
-        "played again from its genome and seed.",
+        description="Keep no sound of candidates; `false`: `evolve` leaves all of it in `generated/`.",
     )
 
 
@@ -200,13 +200,13 @@ class Evolution(Section):
 
     exp_name: Name = Field(default="listening", description="The experiment's name.")
     generations: Count = Field(default=3, description="Generations in each round.")
-    max_seq_len: Count = Field(
+    max_seq_len: Annotated[int, Field(ge=1, le=512)] = Field(
         default=25,
         description="Length of a token or embedding genome, start and end token included.",
         json_schema_extra={"unit": "tokens"},
     )
-    duration: Seconds = Field(default=4.0, description="Length of a candidate's music.")
-    best_duration: Seconds = Field(default=12.0, description="Length of a track that a listener hears.")
+    duration: MusicSeconds = Field(default=4.0, description="Length of a candidate's music.")
+    best_duration: MusicSeconds = Field(default=12.0, description="Length of a track that a listener hears.")
     device: Device = Field(default="cpu", description="Where evotorch computes.")
     initialization: Initialization | None = Field(
         default=None,

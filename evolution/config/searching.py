@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Annotated, Literal, get_args
@@ -11,7 +12,8 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from evolution.config import evotorch_parameters
-from evolution.config.faults import Contradiction, Location
+from evolution.config.evotorch_parameters import Parameter
+from evolution.config.faults import Contradiction, Location, shown
 from evolution.config.sections import (
     EMPTY_IS_DEFAULT,
     Count,
@@ -60,6 +62,12 @@ def input_types(mode: Mode) -> tuple[Literal["text", "token_embeddings", "embedd
     return ("token_embeddings", "embeddings")
 
 
+def _refused(location: Location, parameter: Parameter, value: object) -> Iterator[Contradiction]:
+    expected = parameter.wrong(value)
+    if expected:
+        yield Contradiction(location, f"expected {expected}, got {shown(value)}")
+
+
 class GAOperator(Section):
     """One of evotorch's operators, for the mode GA."""
 
@@ -67,11 +75,28 @@ class GAOperator(Section):
     parameters: Parameters = Field(default={}, description="Its parameters, as evotorch names them.")
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """Parameters that the operator does not have."""
+        """Parameters that the operator does not have, that it needs, and values that it does not take."""
         known = evotorch_parameters.OPERATORS[self.name]
-        for given in self.parameters:
+        for given, value in self.parameters.items():
             if given not in known:
                 yield _unknown(("parameters", given), given, self.name, known)
+            else:
+                yield from _refused(("parameters", given), known[given], value)
+        for needed, parameter in known.items():
+            if parameter.required and needed not in self.parameters:
+                yield Contradiction(("parameters", needed), f"expected a value, which {self.name} needs, got none")
+        children = self.parameters.get("num_children")
+        if children is not None and "num_children" in known:
+            if isinstance(children, int) and children % 2:
+                yield Contradiction(("parameters", "num_children"), f"expected an even number, got {children}")
+            if self.parameters.get("cross_over_rate") is not None:
+                yield Contradiction(("parameters", "num_children"), "expected none beside cross_over_rate, got both")
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it chooses among scored candidates, and so can only be the first of a chain."""
+        permutes = self.name == "CosynePermutation" and not self.parameters.get("permute_all", False)
+        return self.name.endswith("CrossOver") or permutes
 
 
 class LLMOperator(Section):
@@ -114,9 +139,7 @@ class Search(Section):
         default=0.1, description="Of that draw: 0 takes the best, large numbers take any. Fitness is in about [-1, 1]."
     )
     novel_prompts: Fraction = Field(default=0.1, description="The share that is made anew. Text searches only.")
-    elites: Fraction = Field(
-        default=0.1, description="The share that is kept as it is. Not used by CMAES, SNES, PGPE, XNES, CEM, random."
-    )
+    elites: Fraction = Field(default=0.1, description="The share that is kept as it is. Not used by random.")
     tournament_size: Annotated[int, Field(ge=2, le=1_000_000)] = Field(
         default=5, description="Contestants for each choice of parents. LLM evolve, prompt GA and token GA."
     )
@@ -139,7 +162,7 @@ class Search(Section):
         ),
         description="GA: the chain of operators, applied in order.",
     )
-    subspace: Count | None = Field(
+    subspace: Annotated[int, Field(ge=1, le=2000)] | None = Field(
         default=None,
         description="Search this many principal directions of the prompts that it starts from, embedded, "
         "and not the whole space. evotorch's modes only.",
@@ -171,16 +194,50 @@ class Search(Section):
         known = evotorch_parameters.ALGORITHMS.get(self.mode)
         owner = f"evotorch's {self.mode}"
         if known is None:  # not used, but a misspelt name is still one
-            known, owner = frozenset().union(*evotorch_parameters.ALGORITHMS.values()), "evotorch's algorithms"
+            known, owner = dict(ChainMap(*map(dict, evotorch_parameters.ALGORITHMS.values()))), "evotorch's algorithms"
         for given, value in self.evotorch.items():
             if given not in known:
                 yield _unknown(("evotorch", given), given, owner, known)
-            elif isinstance(value, dict) and given not in evotorch_parameters.MAPPINGS:
-                yield Contradiction(("evotorch", given), f"expected a number, a text, true, false or null, got {value}")
-            elif given == "elitist" and not isinstance(value, bool):
-                yield Contradiction(("evotorch", given), f"expected true or false, got {value!r}")
+            else:
+                yield from _refused(("evotorch", given), known[given], value)
+        yield from self._mode_faults()
+
+    def _mode_faults(self) -> Iterator[Contradiction]:
+        """What one algorithm of evotorch asks for and the others do not."""
+        given = self.evotorch
+        if given.get("stdev_init") is not None and given.get("radius_init") is not None:
+            yield Contradiction(("evotorch", "radius_init"), "expected none beside stdev_init, got both")
+        if self.mode == "PGPE" and not self._kept and self.population_size % 2 and given.get("symmetric", True) is True:
+            yield Contradiction(
+                ("population_size",),
+                "expected an even number for PGPE, which draws pairs around its centre "
+                f"(or elites, or evotorch.symmetric: false), got {self.population_size}",
+            )
+        if self.mode == "XNES" and given.get("optimizer") is not None:
+            yield Contradiction(
+                ("evotorch", "optimizer"),
+                f"expected none for XNES, whose update takes none, got {given['optimizer']!r}",
+            )
+        share, drawn = given.get("parenthood_ratio"), self.population_size - self._kept
+        if self.mode == "CEM" and isinstance(share, int | float) and int(drawn * min(share, 1.0)) < 2:
+            yield Contradiction(
+                ("evotorch", "parenthood_ratio"), f"expected a share of at least two of the {drawn} drawn, got {share}"
+            )
+
+    @property
+    def _kept(self) -> int:
+        """How many elites stand beside what evotorch's distributions draw, which are four at least."""
+        wanted = max(1, round(self.elites * self.population_size)) if self.elites > 0.0 else 0
+        return min(wanted, max(0, self.population_size - 4))
 
     def _chain_faults(self) -> Iterator[Contradiction]:
+        for place, after in enumerate(self.GA_operators[1:], start=1):
+            if after.chooses:
+                yield Contradiction(
+                    ("GA_operators", place, "name"),
+                    f"expected {after.name} first, since it chooses among scored candidates, got it after "
+                    f"{self.GA_operators[place - 1].name}",
+                )
         operators = self.LLM_genetic_operators
         for place, (former, latter) in enumerate(pairwise(operators), start=1):
             if former.output != latter.input:

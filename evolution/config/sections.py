@@ -120,6 +120,8 @@ EMPTY_IS_DEFAULT = BeforeValidator(_empty_is_default)
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0)]
 Seconds = Annotated[float, Field(gt=0.0, le=3600.0, json_schema_extra={"unit": "seconds"})]
+MusicSeconds = Annotated[float, Field(ge=0.5, le=3600.0, json_schema_extra={"unit": "seconds"})]
+"""Of less than half a second neither an encoder nor a listener can tell what it is."""
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Name = Annotated[str, Field(min_length=1)]
 OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none)]

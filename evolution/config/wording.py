@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import types
 from collections.abc import Iterator, Sequence
 from typing import Any, Union, get_args, get_origin
@@ -11,7 +10,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from evolution.config.faults import ContradictionError, Fault, Location, path_of, shown
+from evolution.config.faults import ContradictionError, Fault, Location, number_as_text, path_of, shown
 from evolution.config.schema import Configuration
 
 
@@ -37,14 +36,12 @@ def _hint(detail: ErrorDetails, location: Location) -> str:
         known = {str(choice).lower(): choice for choice in get_args(_annotation(location))}
         near = difflib.get_close_matches(str(detail["input"]).lower(), list(known), n=1)
         return f"; did you mean {known[near[0]]}?" if near else ""
-    if detail["type"] == "float_type" and _WITHOUT_POINT.fullmatch(str(detail["input"])):
-        return " (YAML reads that as text; write 1.0e-3)"
+    if detail["type"] == "float_type":
+        return number_as_text(detail["input"])
     if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
         return " (put it in quotes)"
     return ""
 
-
-_WITHOUT_POINT = re.compile(r"\d+[eE][-+]?\d+")
 
 _EXPECTED = {
     "int_type": "a whole number",

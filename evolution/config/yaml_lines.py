@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,9 @@ from evolution.config.faults import ConfigurationError, Fault, Location, shown
 MOST_BYTES = 100_000
 MOST_LEVELS = 20
 
-_TEXT = "tag:yaml.org,2002:str"
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+"""What an escape such as "\\0" can smuggle in and no database takes, or no page shows; halves of characters, too."""
+
 _AS_WRITTEN = frozenset({"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value", "tag:yaml.org,2002:merge"})
 _VALUES = frozenset(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str"))
 
@@ -128,6 +131,8 @@ class _Reading:
         return content
 
     def _scalar(self, node: yaml.ScalarNode, location: Location) -> Any:
+        if _CONTROL.search(node.value):
+            return self._note(node, location, "expected text without control characters, got one (not shown)")
         if node.tag in _AS_WRITTEN:
             return node.value
         if node.tag not in _VALUES:

@@ -14,8 +14,6 @@ from models_store.encoders.spectral_scale import CENTRES, SPREADS
 from models_store.encoders.spectral_views import look
 
 SHORTEST_SECONDS = 0.1
-CHUNK_SAMPLES = 1 << 19
-"""Samples of one channel that are looked at together: about two pieces of five seconds, which stay in the cache."""
 LOUDEST = 8.0
 """Full scale is 1; louder samples than this are cut, since their powers would overflow."""
 LIMIT = 3.0
@@ -58,9 +56,9 @@ class SpectralEncoder(AudioEncoder):
             )
         if time < SHORTEST_SECONDS * audio.sample_rate:
             raise ValueError(f"SpectralEncoder: expected at least {SHORTEST_SECONDS} s, got {audio.seconds:.4f} s")
-        together = max(1, CHUNK_SAMPLES // time)
-        chunks = audio.samples.split(together)
-        return torch.cat([self._hear(chunk, audio.sample_rate) for chunk in chunks])
+        # One by one, each in memory of its own: in a batch the last digits depend on who else is in it.
+        alone = (audio.samples[place : place + 1].clone() for place in range(pieces))
+        return torch.cat([self._hear(piece, audio.sample_rate) for piece in alone])
 
     def _hear(self, samples: Tensor, sample_rate: int) -> Tensor:
         """[n, 8, 64] on the CPU."""

@@ -8,7 +8,8 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from evolution import config
-from evolution.models import Candidate, Experiment, Generation, Run
+from evolution.models import Candidate, Experiment, Generation, Round, Run
+from laboratory import folder
 from listening.models import Listener
 from models_store import catalog
 from tests.integration.evolving import changed, evolve, rows, state, written
@@ -165,6 +166,25 @@ def test_a_failed_round_ends_the_command_and_can_be_resumed(tmp_path, monkeypatc
     assert json.loads((out / "result.json").read_text())["generations"] == 0
     evolve(None, out, seed=None, resume=True)
     assert json.loads((out / "result.json").read_text())["status"] == "done"
+
+
+def test_a_full_disk_is_named_and_costs_no_round(tmp_path, monkeypatch):
+    file, out = written(tmp_path, changed()), tmp_path / "out"
+    real = folder.keep_tables
+
+    def full(run, place):
+        if Generation.objects.filter(round__run=run).exists():
+            raise OSError(28, "No space left on device")
+        real(run, place)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "keep_tables", full)
+        with pytest.raises(CommandError, match="No space left on device"):
+            evolve(file, out)
+    assert Round.objects.get(number=1).status == Round.Status.DONE
+    evolve(None, out, seed=None, resume=True)
+    assert json.loads((out / "result.json").read_text())["status"] == "done"
+    assert len((out / "history.csv").read_text().splitlines()) == 1 + Generation.objects.count()
 
 
 def test_a_run_that_is_over_is_not_run_again(tmp_path):

@@ -67,6 +67,16 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path, capfd, caplog, tex
     assert "experiment.yaml" in refused(tmp_path, capfd, caplog, text)
 
 
+def test_other_rounds_keep_within_the_schema_s_limits(tmp_path, capfd, caplog):
+    said = refused(tmp_path, capfd, caplog, changed(), rounds=2_000_000)
+    assert "epochs: expected at most 1000000, got 2000000" in said
+
+
+def test_a_character_that_no_database_takes_is_refused(tmp_path, capfd, caplog):
+    text = 'evolution:\n  exp_name: "a\\0b"\n'
+    assert "experiment.yaml:2: evolution.exp_name: expected text without" in refused(tmp_path, capfd, caplog, text)
+
+
 def test_a_configuration_that_is_not_there_is_named(tmp_path):
     with pytest.raises(CommandError, match=r"nowhere\.yaml.*expected a readable text file"):
         evolve(tmp_path / "nowhere.yaml", tmp_path / "out")

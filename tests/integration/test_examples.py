@@ -17,7 +17,7 @@ from tests.unit.llm_server import LLMServer
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
-SIZE = 8
+SIZE = 10
 
 
 def smaller(example, folder, endpoint):

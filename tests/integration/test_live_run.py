@@ -323,6 +323,26 @@ async def test_only_staff_and_only_existing_runs_have_a_socket():
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", [{"is_staff": False}, {"is_active": False}])
+@pytest.mark.parametrize("query", ["", "?only=heard"])
+async def test_who_is_dismissed_is_told_nothing_more(change, query):
+    listener, session = await seated(rounds=1)
+    one = socket(session, listener.run_id, query)
+    await one.connect()
+    if not query:
+        await one.receive_json_from()
+    await database_sync_to_async(lambda: User.objects.filter(is_staff=True).update(**change))()
+    if query:
+        ready = {"type": "candidate.ready", "run": listener.run_id, "candidate": "c"}
+        await sync_to_async(events.send)(events.group(listener.run_id), ready)
+    else:
+        await database_sync_to_async(runs.pause)(listener.run)
+    closed = await one.receive_output()
+    assert (closed["type"], closed["code"]) == ("websocket.close", 4401)
+    await one.disconnect()
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_a_page_that_only_wants_to_hear_is_told_nothing_else():
     listener, session = await seated(rounds=1)
     one = socket(session, listener.run_id, "?only=heard")

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from evolution import config
-from evolution.config import ConfigurationError
+from evolution.config import ConfigurationError, evotorch_parameters
 from evolution.search.vectors import GA_OPERATORS
 
 
@@ -109,7 +109,8 @@ def test_the_readmes_operators_are_read() -> None:
 
 def test_the_schema_and_the_search_know_the_same_operators() -> None:
     for name in GA_OPERATORS:
-        config.parse({"search": {"mode": "GA", "GA_operators": [{"name": name}]}})
+        needed = {key: 2 for key, one in evotorch_parameters.OPERATORS[name].items() if one.required}
+        config.parse({"search": {"mode": "GA", "GA_operators": [{"name": name, "parameters": needed}]}})
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,8 @@ def test_the_schema_and_the_search_know_the_same_operators() -> None:
         ),
         ({"search": 3}, "search: expected keys and values, got 3"),
         ({"evolution": 4, "search": {}}, "evolution: expected keys and values, got 4"),
-        ({"evolution": {"duration": 0}}, "evolution.duration: expected more than 0.0, got 0"),
+        ({"evolution": {"duration": 0.01}}, "evolution.duration: expected at least 0.5, got 0.01"),
+        ({"evolution": {"best_duration": 0.49}}, "evolution.best_duration: expected at least 0.5, got 0.49"),
         ({"evolution": {"duration": float("nan")}}, "evolution.duration: expected a finite number, got nan"),
         ({"evolution": {"exp_name": ""}}, "evolution.exp_name: expected some text, got ''"),
         (

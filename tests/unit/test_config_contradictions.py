@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import pytest
 
 from evolution import config
-from evolution.config import ConfigurationError, evotorch_parameters
+from evolution.config import ConfigurationError
 
 LANGUAGE = {"evolution": {"LLM": {"model": "any"}}}
 TEXT_MODES = ["full LLM", "LLM evolve", "prompt GA"]
@@ -155,34 +154,6 @@ def test_only_tokens_can_be_snapped_to() -> None:
     assert "expected token_embeddings for evolution.search.snap" in refusal(given)
 
 
-def test_an_unknown_parameter_of_an_algorithm_lists_the_known_ones() -> None:
-    told = refusal({"search": {"mode": "CMAES", "evotorch": {"seperable": True}}})
-    assert "search.evotorch.seperable: unknown parameter of evotorch's CMAES; known are active, " in told
-    assert told.endswith("did you mean separable?")
-    assert "the search does not decide itself, got popsize" in refusal(
-        {"search": {"mode": "SNES", "evotorch": {"popsize": 4}}}
-    )
-    assert "search.evotorch.elitist" in refusal({"search": {"mode": "SNES", "evotorch": {"elitist": True}}})
-    assert "expected true or false, got 1" in refusal({"search": {"mode": "GA", "evotorch": {"elitist": 1}}})
-    assert "search.evotorch.nonsense" in refusal({"search": {"evotorch": {"nonsense": 1}}})
-
-
-def test_an_unknown_parameter_of_an_operator_lists_the_known_ones() -> None:
-    operators = [{"name": "GaussianMutation", "parameters": {"sigma": 1}}]
-    assert refusal({"search": {"mode": "GA", "GA_operators": operators}}) == (
-        "search.GA_operators[0].parameters.sigma: unknown parameter of GaussianMutation; "
-        "known are mutation_probability, stdev"
-    )
-
-
-def test_only_an_optimisers_settings_are_a_mapping() -> None:
-    optimiser = {"optimizer": "clipup", "optimizer_config": {"max_speed": 0.1}}
-    config.parse({"search": {"mode": "PGPE", "evotorch": optimiser}})
-    assert "search.evotorch.stdev_init: expected a number" in refusal(
-        {"search": {"mode": "PGPE", "evotorch": {"stdev_init": {"a": 1}}}}
-    )
-
-
 def test_contradictions_of_all_sections_are_told_at_once() -> None:
     told = refusal(
         {
@@ -203,7 +174,7 @@ def test_contradictions_of_all_sections_are_told_at_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("key", ["population_size", "tournament_size", "subspace"])
+@pytest.mark.parametrize("key", ["population_size", "tournament_size"])
 def test_a_number_that_no_machine_holds_is_refused(key: str) -> None:
     assert f"search.{key}: expected at most 1000000" in refusal({"search": {"mode": "GA", key: 10**30}})
 
@@ -211,22 +182,3 @@ def test_a_number_that_no_machine_holds_is_refused(key: str) -> None:
 def test_a_section_alone_refuses_its_contradictions_too() -> None:
     with pytest.raises(ValueError, match="elites: expected less than 1"):
         config.Search(elites=1.0)
-
-
-def test_the_table_of_parameters_is_what_evotorch_has() -> None:
-    from evotorch import algorithms, operators
-
-    def parameters_of(builder: Any) -> set[str]:
-        return set(inspect.signature(builder).parameters)
-
-    ours = evotorch_parameters.SET_BY_THE_SEARCH
-    mentioned = set()
-    for mode, known in evotorch_parameters.ALGORITHMS.items():
-        real = parameters_of(getattr(algorithms, {"GA": "GeneticAlgorithm"}.get(mode, mode)))
-        assert known == real - ours, mode
-        mentioned |= real
-    for name, known in evotorch_parameters.OPERATORS.items():
-        real = parameters_of(getattr(operators, name))
-        assert known == real - ours, name
-        mentioned |= real
-    assert ours <= mentioned

@@ -10,6 +10,7 @@ import pytest
 
 from evolution import config
 from evolution.config import ConfigurationError, reference
+from evolution.search.answers import folded
 from models_store import catalog
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,8 @@ def test_prompts_are_the_lines_that_are_neither_blank_nor_comments(tmp_path: Pat
         (b"# nothing\n\n", "expected one prompt a line, got none"),
         (b"\xff\xd8\xff\xe0 a photograph", "expected a text in UTF-8"),
         (b"RIFF\x00\x00\x00\x00WAVE", "expected a text in UTF-8"),
+        (b"jazz\nfado\x01\nbossa\n", "expected plain text, got a control character on line 2"),
+        (b"Jazz\njazz\n  JAZZ \nfado\n", "expected at least 3 different prompts, one for each candidate, got 2"),
         (b"jazz\nfado\n", "too short: expected at least 3 prompts, one for each candidate, got 2"),
     ],
 )
@@ -79,6 +82,15 @@ def test_an_unusable_file_of_prompts_is_told(tmp_path: Path, content: bytes | No
     (fault,) = refused.value.faults
     assert fault.path == "evolution.init_file"
     assert f"{file}: {message}" in fault.message
+
+
+def test_lines_are_different_when_the_search_says_so(tmp_path: Path) -> None:
+    lines = ["Stra\u00dfe", "STRASSE", "a  b", "A b", "c"]
+    different = {folded(line) for line in lines}
+    (tmp_path / "prompts.txt").write_text("\n".join(lines), encoding="utf-8")
+    config.check_files(starting_from(tmp_path / "prompts.txt", population=len(different)))
+    with pytest.raises(ConfigurationError, match="got 3"):
+        config.check_files(starting_from(tmp_path / "prompts.txt", population=len(different) + 1))
 
 
 def test_a_target_and_a_checkpoint_are_files_with_something_in_them(tmp_path: Path) -> None:

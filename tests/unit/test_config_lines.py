@@ -100,6 +100,30 @@ def test_what_is_no_plain_yaml_is_refused_at_its_line(text: str, line: int, mess
     assert message in refused.value.faults[0].message
 
 
+@pytest.mark.parametrize("character", ["\\0", "\\x01", "\\e", "\\r", "\\x7f", "\\ud800"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'epochs: 1\nevolution: {{exp_name: "a{0}b"}}\n',
+        'epochs: 1\nsearch: {{full_LLM_prompt: "{{ranking}} {{num_generate}}{0}"}}\n',
+        'epochs: 1\n"search{0}": {{}}\n',
+        'epochs: 1\nsearch: {{evotorch: {{optimizer: "a{0}"}}}}\n',
+    ],
+)
+def test_an_escape_brings_no_control_character_in(text: str, character: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        config.parse_text(text.format(character))
+    fault = refused.value.faults[0]
+    assert fault.line == 2
+    assert "without control characters" in fault.message
+
+
+def test_lines_and_tabs_are_no_control_characters() -> None:
+    template = '"{ranking}\\n\\t{num_generate}"'
+    read = config.parse_text(f"evolution: {{LLM: {{}}}}\nsearch: {{mode: full LLM, full_LLM_prompt: {template}}}\n")
+    assert read.evolution.search.full_LLM_prompt == "{ranking}\n\t{num_generate}"
+
+
 def test_a_short_text_that_means_gigabytes_is_refused_at_once() -> None:
     bomb = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
     started = time.monotonic()

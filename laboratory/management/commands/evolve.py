@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from evolution import broker, evaluation, targets
+from evolution import broker, evaluation, runs, targets
 from evolution.config import ConfigurationError
 
 if TYPE_CHECKING:
@@ -71,10 +71,9 @@ class Command(BaseCommand):
             plan = pipeline.plan(options["config"], rounds=options["rounds"])
         call_command("migrate", verbosity=0, interactive=False)
         try:
-            if options["resume"]:
+            if options["resume"] or plan is None:
                 work = pipeline.reopen(options["out"], plan=plan)
             else:
-                assert plan is not None  # noqa: S101 - `_check` has seen to it
                 work = pipeline.begin(plan, seed=options["seed"], out=options["out"])
             if plan is not None and not plan.configuration.user_model.users:
                 self.stderr.write(f"user_model.users names nobody: reference user {pipeline.DEFAULT_USER} listens")
@@ -89,7 +88,7 @@ class Command(BaseCommand):
         again = f"manage.py evolve --resume --out {work.folder}"
         try:
             with import_string(settings.PLAYERS_FOR_COMMANDS)(workers), _Bar(work) as bar:
-                pipeline.conduct(work, on_generation=bar.stored)
+                pipeline.conduct(work, on_generation=bar.stored, on_wait=bar.waits)
         except KeyboardInterrupt:
             self._leave(work)
             self.stderr.write(f"\nInterrupted. What is done is kept in {work.folder}; go on with\n    {again}")
@@ -107,6 +106,8 @@ class Command(BaseCommand):
 
         connections.close_all()  # the interruption may have come in the middle of a query
         with suppress(KeyboardInterrupt, *broker.SERVICES_LOST):
+            for run in work.runs:
+                runs.pause(run)  # so that nobody takes it for one that goes on; --resume sets it going
             pipeline.keep(work)
 
 
@@ -169,6 +170,11 @@ class _Bar:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+    def waits(self, message: str) -> None:
+        """Nothing moves; the next generation shows that it does again."""
+        if self._task is not None:
+            self._progress.update(self._task, description=message)
 
     def stored(self, run: Run, generation: Generation) -> None:
         """Another generation is stored."""

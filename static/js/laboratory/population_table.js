@@ -4,6 +4,8 @@ import { getHtml } from "./requests.js";
 
 export class PopulationTable extends EventTarget {
   #root;
+  /** Until somebody chooses what to read, the newest generation is shown. */
+  #held = new URLSearchParams(location.search).has("generation");
 
   constructor({ root }) {
     super();
@@ -11,11 +13,13 @@ export class PopulationTable extends EventTarget {
     root.addEventListener("click", (event) => this.#clicked(event));
   }
 
-  /** This is the newest generation: offer it where another is shown, show it where there was none. */
+  /** This is the newest generation: show it, unless somebody reads another or is in the table; then offer it. */
   offer({ id }) {
     const shown = this.#root.querySelector("[data-population-heading]")?.dataset.generation;
-    if (shown === undefined) this.#turn(`${location.pathname}?`, null);
-    else this.#root.querySelector("[data-turn=newest]").hidden = shown === String(id);
+    if (shown === String(id)) return;
+    const newest = this.#root.querySelector("[data-turn=newest]");
+    if (this.#held || this.#root.contains(document.activeElement)) newest.hidden = false;
+    else this.#turn(newest?.href ?? `${location.pathname}?`, null);
   }
 
   #clicked(event) {
@@ -23,11 +27,13 @@ export class PopulationTable extends EventTarget {
     const show = event.target.closest("[data-show]");
     if (show) {
       const key = { generation: Number(show.dataset.generation), position: Number(show.dataset.position) };
+      this.#held = true;
       this.dispatchEvent(new CustomEvent("choose", { detail: { key } }));
     }
     const link = event.target.closest("a[data-turn]");
     if (!link) return;
     event.preventDefault();
+    this.#held = link.dataset.turn !== "newest";
     this.#turn(link.href, link.dataset.turn);
   }
 
