@@ -8,10 +8,13 @@ import time
 
 import pytest
 import torch
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
-from evolution import presence
+from evolution import generations as generations_module
+from evolution import presence, runs
 from evolution.models import Evaluation, Generation, Run
+from evolution.tracking import Tracker
+from listening import conducting, goals, playlists
 from models_store import catalog
 from models_store.evaluation import play
 from tests.integration.evolving import begun, changed, evolve, history, rows, state, written
@@ -119,3 +122,42 @@ def test_ctrl_c_leaves_whole_files_and_says_how_to_go_on(undisturbed, redis_url,
         evolve(None, out, seed=None, resume=True)
     same(out, undisturbed)
     assert json.loads((out / "result.json").read_text())["status"] == "done"
+
+
+PLACES = [
+    (generations_module, "_store"),  # a generation is played and not stored
+    (goals, "measure"),  # the last one is stored, the round is not over
+    (playlists, "compose"),  # there is no playlist yet
+    (conducting, "rate"),  # the round is over, its playlist is not rated
+]
+
+
+@pytest.mark.parametrize(("module", "name"), PLACES, ids=lambda part: getattr(part, "__name__", part))
+def test_wherever_a_run_is_interrupted_it_goes_on_as_if_it_had_not_been(
+    undisturbed, tmp_path, monkeypatch, module, name
+):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, interrupted)
+        with pytest.raises(SystemExit) as ended:
+            evolve(written(tmp_path, changed(**ROUNDS)), out)
+    assert ended.value.code == 130
+    evolve(None, out, seed=None, resume=True)
+    same(out, undisturbed)
+
+
+def test_a_run_that_somebody_paused_goes_on_when_it_is_resumed(undisturbed, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    def paused(self, generation):
+        runs.pause(generation.round.run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tracker, "generation", paused)
+        with pytest.raises(CommandError, match=r"(?s)paused.*--resume"):
+            evolve(written(tmp_path, changed(**ROUNDS)), out)
+    evolve(None, out, seed=None, resume=True)
+    same(out, undisturbed)

@@ -1,17 +1,21 @@
 """Runs that go on by themselves, with synthetic listeners, and how they are steered."""
 
+import threading
 import time
 from datetime import timedelta
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 
 from evolution import evaluation, generations, pruning, runs
+from evolution import selectors as search
 from evolution import targets as target_music
 from evolution.config import parse
-from evolution.models import Candidate, Generation, Round, Run
+from evolution.models import Candidate, Evaluation, Generation, Round, Run
 from evolution.takes import Instruments, Take
-from listening import conducting, listeners, profiles, trials
-from listening.models import Playlist, Rating, TasteSnapshot
+from listening import conducting, feedback, listeners, profiles, rounds, selectors, trials
+from listening.models import Listener, Playlist, Rating, TasteSnapshot
 from tests.integration.test_targets import sound
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -167,9 +171,7 @@ def test_rounds_that_a_command_works_on_are_left_alone_by_the_service(db):
     experiment = runs.create(configuration())
     listener = trials.begin(experiment, reference_user=0, seed=1, conductor=Run.Conductor.COMMAND)
     runs.request_round(listener.run)
-    from evolution import selectors
-
-    assert selectors.pending_rounds() == []
+    assert search.pending_rounds() == []
     conducting.resume_stranded()
     assert Round.objects.get(run=listener.run).status == Round.Status.QUEUED
 
@@ -217,3 +219,170 @@ def test_evaluations_are_forgotten_some_time_after_their_run_is_over_but_those_o
     assert not Candidate.objects.filter(generation__round__run=going_on.run, evaluation=None).exists()
     for track in over.tracks.all():
         assert track.recording.evaluation.embedding
+
+
+def person(**more):
+    experiment = runs.create(configuration(**more))
+    experiment.is_open = True
+    experiment.save()
+    listener = listeners.make_guest()
+    assert listener.run.experiment == experiment
+    return listener
+
+
+def page_of(listener):
+    client = Client()
+    client.force_login(listener.user)
+    return client.get("/listen/")
+
+
+@pytest.mark.parametrize(("steer", "sentence"), [(runs.pause, "rests for the moment"), (runs.stop, "is over")])
+def test_a_person_whose_run_rests_or_is_over_is_told_so_also_after_a_reload(db, steer, sentence):
+    listener = person()
+    feedback.evolve(listener=listener)
+    assert steer(listener.run)
+    for _ in range(2):
+        assert page_of(listener).status_code == 200
+        assert sentence in selectors.state(Listener.objects.get(pk=listener.pk))["round"]["message"]
+
+
+def test_every_state_of_a_round_has_a_sentence():
+    assert set(selectors.MESSAGES) == set(Round.Status)
+
+
+def test_people_do_not_wait_for_runs_that_go_on_by_themselves(workers, monkeypatch):
+    monkeypatch.setattr(rounds, "TRIALS_PER_CONDUCTOR", 1)
+    crowd = [begin(seed=seed) for seed in range(30, 38)]
+    listener = listeners.make_guest()
+    started = time.monotonic()
+    round_ = feedback.evolve(listener=listener)
+    while Round.objects.get(pk=round_.pk).started_at is None and time.monotonic() < started + 30:
+        time.sleep(0.05)
+    over = Run.objects.filter(pk__in=[one.run_id for one in crowd], status=Run.Status.DONE).count()
+    assert over < len(crowd) - 1
+    assert Round.objects.get(pk=round_.pk).started_at is not None
+    for one in crowd:
+        if wait_until_over_or_asked(one.run).status != Run.Status.DONE:
+            raise AssertionError(one.run.message)
+
+
+def wait_until_over_or_asked(run, *, seconds=90):
+    """Wait for a run, asking for what was left aside as the beat does."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        run.refresh_from_db()
+        if run.status != Run.Status.RUNNING:
+            return run
+        rounds.resume_abandoned()
+        time.sleep(0.3)
+    raise AssertionError(f"{run} is still {run.status}")
+
+
+def test_a_language_model_that_cannot_be_reached_is_told_of_before_anything_is_played(workers, monkeypatch):
+    monkeypatch.setenv("TRIAL_API_KEY", "sk-never-shown")
+    model = {"api_key": "${TRIAL_API_KEY}", "api_uri": "http://127.0.0.1:9/v1", "retries": 0, "timeout": 5.0}
+    listener = begin(LLM=model, search={"mode": "LLM evolve", "population_size": 6})
+    run = wait_until_over(listener.run)
+    assert run.status == Run.Status.FAILED
+    assert "127.0.0.1:9" in run.message
+    assert "sk-never-shown" not in run.message
+    assert not Evaluation.objects.exists()
+
+
+def test_why_an_experiment_cannot_be_run_is_not_told_to_those_who_only_listen(workers):
+    model = {"api_uri": "http://127.0.0.1:9/v1", "retries": 0, "timeout": 5.0}
+    listener = person(LLM=model, search={"mode": "LLM evolve", "population_size": 6})
+    round_ = feedback.evolve(listener=listener)
+    give_up = time.monotonic() + 30
+    while Round.objects.get(pk=round_.pk).status != Round.Status.FAILED and time.monotonic() < give_up:
+        time.sleep(0.05)
+    message = selectors.state(listener)["round"]["message"]
+    assert "Try again" in message
+    assert "127.0.0.1" not in message
+
+
+def test_a_search_that_finds_nothing_new_plays_its_best_again(workers):
+    search = {"mode": "GA", "population_size": 2, "snap": True, "GA_operators": [STILL]}
+    listener = begin(fitness={"mode": "user"}, search=search, max_seq_len=3)
+    run = wait_until_over(listener.run)
+    assert run.status == Run.Status.DONE, run.message
+    first, second = (
+        set(playlist.places.values_list("track__recording", flat=True)) for playlist in playlists(listener)
+    )
+    assert second <= first
+    assert second
+
+
+STILL = {"name": "GaussianMutation", "parameters": {"stdev": 1e-6}}
+
+
+def playlists(listener):
+    return Playlist.objects.filter(listener=listener).order_by("number")
+
+
+def last_heard(listener):
+    return list(playlists(listener).last().places.values_list("track__recording", flat=True))
+
+
+def test_a_stopped_run_whose_evaluations_were_forgotten_goes_on_to_the_same_end(workers):
+    undisturbed, stopped = begin(seed=41), begin(seed=41)
+    wait_until_over(undisturbed.run)
+    wait_until_over(stopped.run)
+    # As it was when its last playlist was still to be made.
+    last = stopped.run.rounds.get(number=2)
+    Playlist.objects.filter(round=last).delete()
+    stopped.tracks.filter(place=None).delete()
+    Rating.objects.filter(listener=stopped, track__place=None).delete()
+    Round.objects.filter(pk=last.pk).update(status=Round.Status.STOPPED)
+    now = timezone.now()
+    Run.objects.filter(pk__in=[stopped.run_id, undisturbed.run_id]).update(status=Run.Status.STOPPED, finished_at=now)
+    assert pruning.prune(older_than=timedelta(0)) > 0
+    assert trials.resume(stopped.run)
+    assert wait_until_over(stopped.run).status == Run.Status.DONE
+    heard = [
+        list(playlists(one).last().places.values_list("track__recording", flat=True)) for one in (undisturbed, stopped)
+    ]
+    assert heard[0] == heard[1]
+
+
+def test_a_resumed_run_is_never_seen_without_its_round(workers, monkeypatch):
+    listener = begin(seed=43)
+    run = wait_until_over(listener.run)
+    Run.objects.filter(pk=run.pk).update(status=Run.Status.FAILED, message="old")
+    Round.objects.filter(run=run, number=2).update(status=Round.Status.FAILED, message="old")
+    real = runs.request_round
+
+    def beat_comes_first(*arguments, **options):
+        thread = threading.Thread(target=conducting.resume_stranded)
+        thread.start()
+        thread.join()
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(runs, "request_round", beat_comes_first)
+    assert trials.resume(run)
+    monkeypatch.undo()
+    assert wait_until_over(run).status == Run.Status.DONE
+
+
+def test_what_a_lost_conductor_could_not_tell_the_trackers_is_told_by_the_next(workers, settings, tmp_path):
+    settings.STATE_FOLDER = tmp_path
+    listener = begin(seed=44, logger={"tensorboard": True})
+    run = wait_until_over(listener.run)
+    [ledger] = tmp_path.glob("tracking/*/tracking.csv")
+    complete = ledger.read_text().splitlines()
+    ledger.write_text("\n".join([line for line in complete if not line.startswith("2,")]) + "\n")
+    with conducting._tracked(run.rounds.get(number=2)):
+        pass
+    assert sorted(ledger.read_text().splitlines()) == sorted(complete)
+
+
+def test_an_experiment_deleted_while_it_is_worked_on_leaves_no_error_behind(workers, caplog):
+    listener = begin(seed=45)
+    while not Generation.objects.filter(round__run=listener.run).exists():
+        time.sleep(0.05)
+    run = listener.run
+    listener.tracks.all().delete()
+    listener.delete()
+    run.delete()
+    time.sleep(3)
+    assert "Traceback" not in caplog.text
