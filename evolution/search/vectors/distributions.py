@@ -105,9 +105,7 @@ class DistributionSearch(VectorSearcher):
         fitness = torch.from_numpy(evaluate(population).fitness.copy())
         drawn, belief = self._bred(self._memory, fitness)
         best = torch.argsort(fitness, descending=True, stable=True)[: self._elites]
-        kept = tuple(
-            replace(population[place], parents=(place,), operators=(), elite=True) for place in best.tolist()
-        )
+        kept = tuple(replace(population[place], parents=(place,), operators=(), elite=True) for place in best.tolist())
         self._next = Memory(torch.cat([self._memory.coordinates[best], drawn]), belief)
         candidates = (*kept, *self.candidates(drawn))
         return candidates, evaluate(candidates)

@@ -31,9 +31,7 @@ class GaussianSearch(DistributionSearch):
         return {**self._defaults(), **widths, **self._given}
 
     def _built(self, center: Tensor) -> Any:
-        return _telling(self.algorithm)(
-            self._problem(), popsize=self.drawn, center_init=center, **self._parameters()
-        )
+        return _telling(self.algorithm)(self._problem(), popsize=self.drawn, center_init=center, **self._parameters())
 
     def _begin(self, center: Tensor) -> tuple[Tensor, dict[str, Any]]:
         algorithm = self._built(center)
