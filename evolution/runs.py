@@ -125,6 +125,8 @@ def _move(run: Run, status: Run.Status, *, among: Sequence[Run.Status], message:
     over = status in (Run.Status.STOPPED, Run.Status.DONE, Run.Status.FAILED)
     changes = {"status": status, "message": message, "finished_at": timezone.now() if over else None}
     moved = Run.objects.filter(pk=run.pk, status__in=among).update(**changes)
+    if not moved and not Run.objects.filter(pk=run.pk).exists():
+        return False
     run.refresh_from_db(fields=list(changes))
     if moved:
         transaction.on_commit(lambda: events.run_changed(run))

@@ -119,15 +119,20 @@ def _fail(listener: Listener, round_: Round, message: str) -> None:
 
 def _give_up(listener: Listener, round_: Round, error: Exception) -> None:
     """Note why a round failed, unless it was deleted meanwhile."""
-    if not Round.objects.filter(pk=round_.pk).exists():
+    if _is_gone(listener, round_):
         logger.info("%s was deleted while it was worked on", round_)
         return
     expected = isinstance(error, evaluation.PlayingError | LLMError | ValueError)
     logger.log(logging.WARNING if expected else logging.ERROR, "%s failed: %s", round_, error, exc_info=not expected)
-    if expected and round_.run.rounds_planned is not None:  # for those who study the method, not for those who listen
+    if expected and listener.reference_user is not None:  # those who study the method are told; a person is not
         _fail(listener, round_, f"This experiment cannot be run: {error}")
     else:
         _fail(listener, round_, "This round could not be finished, for a reason that is ours. Try again.")
+
+
+def _is_gone(listener: Listener, round_: Round) -> bool:
+    there = Listener.objects.filter(pk=listener.pk).exists() and Round.objects.filter(pk=round_.pk).exists()
+    return not there
 
 
 def _name(round_id: int) -> str:

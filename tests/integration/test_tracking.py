@@ -106,5 +106,5 @@ def test_runs_of_the_service_have_files_only_where_a_tracker_is_configured(tmp_p
     with tracking.of(run) as tracker:
         tracker.generation(Generation.objects.first())
         tracker.figures(1, {"loss": 0.5, "spread": float("nan")})
-    told = rows(tmp_path / "tracking" / f"run-{run.pk}" / "tracking.csv")
+    told = rows(tmp_path / "tracking" / tracking.identity(run) / "tracking.csv")
     assert [row["figure"] for row in told if not row["generation"]] == ["taste/loss"]
