@@ -55,8 +55,8 @@ class Budget:
         )
 
 
-FULL = Budget(users=10, generations=20, population=100, seconds=4.0)
-"""The budget that the goal names, with candidates of the configuration's default length."""
+FULL = Budget(users=10, generations=20, population=100, seconds=1.0)
+"""The budget that the goal names; candidates are short, so that all modes together take little more than an hour."""
 
 SMALL = Budget(users=2, generations=10, population=60, seconds=1.0)
 """What `make bench` can afford."""
@@ -193,7 +193,7 @@ def _rows(name: str, outcome: Outcome, control: Outcome | None, budget: Budget) 
 
 
 def main() -> None:
-    """The full budget unless told otherwise: hours on two cores. Rows go to the screen and to var/bench/."""
+    """The full budget unless told otherwise: over an hour on two cores. Rows go to the screen and to var/bench/."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=FULL.users)
     parser.add_argument("--generations", type=int, default=FULL.generations)
