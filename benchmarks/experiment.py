@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,7 +16,7 @@ from evomusic_site.environment import ROOT
 
 SECONDS_GOAL = 8.0
 COMMAND = "python -m benchmarks experiment"
-GENERATIONS = 6
+GENERATIONS, POPULATION = 6, 100
 
 CONFIGURATION = """
 music_generator: {{input_type: token_embeddings}}
@@ -27,7 +28,7 @@ search: {search}
 
 SEARCHES = {
     "GA": "{mode: GA, population_size: 100, elites: 0}",
-    "CMAES, subspace 64": "{mode: CMAES, population_size: 100, subspace: 64}",
+    "CMAES, subspace 64": "{mode: CMAES, population_size: 100, elites: 0, subspace: 64}",
 }
 
 
@@ -36,11 +37,11 @@ def measure() -> list[dict[str, Any]]:
     rows = []
     for name, search in SEARCHES.items():
         with tempfile.TemporaryDirectory(prefix="evomusic-bench-") as folder:
-            history = _history(Path(folder), search)
+            efforts = _efforts(Path(folder), search)
         # The first generation warms the note cache and has nothing to learn from.
-        steps = [row for row in history[1:] if int(row["played"]) == 100]
-        seconds = median(float(row["seconds"]) for row in steps)
-        playing = median(float(row["player_seconds"]) for row in steps)
+        steps = [effort for effort in efforts[1:] if effort["effort/played"] == POPULATION]
+        seconds = median(step["effort/seconds"] for step in steps)
+        playing = median(step["effort/player_seconds"] for step in steps)
         rows += [
             _row(f"{name}: a generation of 100", seconds, "s", f"<= {SECONDS_GOAL:g}", met=seconds <= SECONDS_GOAL),
             _row(f"{name}: of that, the players' work on {_cores()} cores", playing / _cores(), "s", "", met=True),
@@ -48,25 +49,19 @@ def measure() -> list[dict[str, Any]]:
     return rows
 
 
-def _history(folder: Path, search: str) -> list[dict[str, str]]:
-    """history.csv of an experiment, run as a user would."""
+def _efforts(folder: Path, search: str) -> list[dict[str, float]]:
+    """What tracking.csv says of each generation of an experiment that is run as a user would."""
     file = folder / "bench.yaml"
     file.write_text(CONFIGURATION.format(generations=GENERATIONS, search=search))
     environment = {**os.environ, "EVOMUSIC_STATE": str(folder / "var"), "DATABASE_URL": "", "REDIS_URL": ""}
-    command = [
-        sys.executable,
-        "manage.py",
-        "evolve",
-        "--config",
-        str(file),
-        "--seed",
-        "0",
-        "--out",
-        str(folder / "out"),
-    ]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True)
-    with (folder / "out" / "history.csv").open(newline="") as table:
-        return list(csv.DictReader(table))
+    arguments = ["--config", str(file), "--seed", "0", "--out", str(folder / "out")]
+    subprocess.run([sys.executable, "manage.py", "evolve", *arguments], cwd=ROOT, env=environment, check=True)
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    with (folder / "out" / "tracking.csv").open(newline="") as table:
+        for row in csv.DictReader(table):
+            if row["generation"]:
+                found[row["step"]][row["figure"]] = float(row["value"])
+    return [found[step] for step in sorted(found, key=int)]
 
 
 def _cores() -> int:
