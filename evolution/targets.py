@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-import soundfile
 from django.conf import settings
 
 from evolution.takes import SoundFile
+
+if TYPE_CHECKING:
+    import soundfile
 
 LARGEST_BYTES = 50 * 1024 * 1024
 LONGEST_SECONDS = 600.0
@@ -89,6 +91,8 @@ def check(path: Path, *, name: str = "") -> float:
 
 @contextmanager
 def _opened(path: Path, name: str) -> Iterator[soundfile.SoundFile]:
+    import soundfile  # only an upload needs it, and the web process shall stay small
+
     if not path.is_file():
         raise TargetError(f"{name}: expected a sound file, there is none")
     if path.stat().st_size > LARGEST_BYTES:
