@@ -18,7 +18,7 @@ from typing import Any
 
 import redis
 
-from evolution import broker, genomes, locks, presence, tasks
+from evolution import broker, genomes, interruption, locks, presence, tasks
 from evolution.models import Evaluation, Recording
 from evolution.takes import Instruments, SoundFile, Take
 
@@ -88,6 +88,7 @@ def _fulfil(model: Any, task: Any, wanted: dict[str, Any], cut: Any, on_wait: An
         _send(task, chunk)
     with broker.connect() as client:
         while chunks:
+            interruption.check()
             finished = _next_reply(client, reply)
             if finished in chunks:
                 del chunks[finished]
@@ -138,6 +139,7 @@ def _chunk(items: list[dict[str, Any]], seconds: float, instruments: Instruments
 
 
 def _send(task: Any, chunk: _Chunk) -> None:
+    interruption.check()
     if chunk.attempts >= MOST_ATTEMPTS:
         raise PlayingError(f"the music could not be made: {MOST_ATTEMPTS} players in a row were lost while making it")
     chunk.attempts += 1

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from django.db import transaction
 
-from evolution import evaluation, events, genomes, runs
+from evolution import evaluation, events, genomes, interruption, runs
 from evolution import models as rows
 from evolution.config import Configuration
 from evolution.search import build
@@ -76,6 +76,7 @@ def evolve(round_: rows.Round, fitness: Fitness, *, on_wait: Waiting = None) -> 
     searcher = open_searcher(run)
     player = _Player(run, fitness, on_wait)
     for number in range(done + 1, round_.generations_planned + 1):
+        interruption.check()
         runs.still_wanted(run)
         started, player.played = time.monotonic(), {}
         generation = searcher.step(player.scores)

@@ -256,11 +256,12 @@ def players_for_command(count: int | None) -> Iterator[None]:
 
 def _start_players(family: Family, programs: list[Program]) -> None:
     """Start them and wait until so many are there; others' count, too: they can begin."""
-    from evolution import presence
+    from evolution import interruption, presence
 
     family.start(programs)
     give_up = time.monotonic() + READY_SECONDS
     while presence.count().get("player", 0) < len(programs):
+        interruption.check()
         if family.dead() or time.monotonic() > give_up:
             raise ProcessError(f"the players did not start; their logs are in {family.logs}")
         time.sleep(0.1)

@@ -14,7 +14,7 @@ import torch
 from django.conf import settings
 from django.db import transaction
 
-from evolution import config, runs, targets, tracking
+from evolution import config, interruption, runs, targets, tracking
 from evolution.config import Configuration
 from evolution.models import Experiment, Generation, Round, Run
 from evolution.tracking import Tracker
@@ -194,8 +194,11 @@ def _conduct(
         if on_generation:
             on_generation(run, generation)
 
-    _catch_up(run, tracker)
+    tracker.catch_up()
+    for round_ in run.rounds.filter(status=Round.Status.DONE).order_by("number"):
+        _tell_taste(round_, tracker)
     while run.status == Run.Status.RUNNING:
+        interruption.check()
         round_ = _next_round(run)
         if round_.status == Round.Status.DONE:  # its playlist was not rated before an interruption
             conducting.after(round_.pk)
@@ -220,14 +223,6 @@ def _next_round(run: Run) -> Round:
     if latest is None or latest.status in (Round.Status.FAILED, Round.Status.STOPPED):
         return runs.request_round(run)[0]
     return latest
-
-
-def _catch_up(run: Run, tracker: Tracker) -> None:
-    """Tell the tracker what an earlier process stored; what it knows it does not tell again."""
-    for generation in Generation.objects.filter(round__run=run).order_by("round__number", "number"):
-        tracker.generation(generation)
-    for round_ in run.rounds.filter(status=Round.Status.DONE).order_by("number"):
-        _tell_taste(round_, tracker)
 
 
 def _tell_taste(round_: Round, tracker: Tracker) -> None:

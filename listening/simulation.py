@@ -11,7 +11,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from evolution import evaluation, generations, runs
+from evolution import evaluation, generations, interruption, runs
 from evolution.models import Round
 from evolution.takes import Take
 from listening import conducting, feedback, listeners, profiles, selectors
@@ -94,6 +94,7 @@ def _as_they_come(people: list[Listener], number: int) -> Iterable[tuple[Listene
     waiting = {person.run_id: person for person in people}
     give_up = time.monotonic() + ROUND_SECONDS
     while waiting:
+        interruption.check()
         for round_ in Round.objects.filter(run__in=waiting, number=number).exclude(status__in=Round.PENDING):
             person = waiting.pop(round_.run_id)
             if round_.status == Round.Status.FAILED:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.utils.module_loading import import_string
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from evolution import broker, evaluation, runs, targets
+from evolution import broker, evaluation, interruption, runs, targets
 from evolution.config import ConfigurationError
 
 if TYPE_CHECKING:
     from evolution.models import Generation, Run
     from laboratory.pipeline import Work
 
-INTERRUPTED = 130
-"""The exit code of what Ctrl-C ended, as shells count it."""
 MOST_SEED = 2**63
 
 
@@ -57,9 +53,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         _check(options)
+        self._bar: _Bar | None = None
         try:
-            with _stoppable():
+            with interruption.awaited(self._ends):
                 self._run(options)
+        except KeyboardInterrupt:
+            sys.exit(interruption.EXIT_CODE)
         except (ConfigurationError, targets.TargetError, OSError) as error:
             raise CommandError(str(error)) from error
 
@@ -85,20 +84,28 @@ class Command(BaseCommand):
     def _conduct(self, work: Work, workers: int | None) -> None:
         from laboratory import pipeline
 
-        again = f"manage.py evolve --resume --out {work.folder}"
+        again = f"What is done is kept in {work.folder}; go on with\n    manage.py evolve --resume --out {work.folder}"
         try:
-            with import_string(settings.PLAYERS_FOR_COMMANDS)(workers), _Bar(work) as bar:
-                pipeline.conduct(work, on_generation=bar.stored, on_wait=bar.waits)
-        except KeyboardInterrupt:
-            self._leave(work)
-            self.stderr.write(f"\nInterrupted. What is done is kept in {work.folder}; go on with\n    {again}")
-            sys.exit(INTERRUPTED)
-        except (pipeline.PipelineError, evaluation.PlayingError) as error:
-            raise CommandError(f"{error}\nWhat is done is kept in {work.folder}; go on with\n    {again}") from error
+            with import_string(settings.PLAYERS_FOR_COMMANDS)(workers), _Bar(work) as self._bar:
+                pipeline.conduct(work, on_generation=self._bar.stored, on_wait=self._bar.waits)
+        except (KeyboardInterrupt, DatabaseError) as error:
+            if isinstance(error, KeyboardInterrupt) or interruption.at_once():  # then it broke off in a query
+                self._leave(work)
+                self.stderr.write(f"\nInterrupted. {again}")
+                sys.exit(interruption.EXIT_CODE)
+            if isinstance(error, broker.SERVICES_LOST):
+                raise CommandError(f"the database was lost ({error}). {again}") from error
+            raise
         except broker.SERVICES_LOST as error:
-            raise CommandError(f"the database or the broker was lost ({error}); go on with\n    {again}") from error
+            raise CommandError(f"the broker was lost ({error}). {again}") from error
+        except (pipeline.PipelineError, evaluation.PlayingError) as error:
+            raise CommandError(f"{error}\n{again}") from error
         Console(file=cast(IO[str], self.stdout)).print(_table(work))
         self.stdout.write(f"Results: {work.folder}")
+
+    def _ends(self) -> None:
+        if self._bar:
+            self._bar.waits("ending after what is being played; Ctrl-C again: at once")
 
     def _leave(self, work: Work) -> None:
         """The files as of now; another Ctrl-C leaves those of the last generation, which are whole too."""
@@ -125,20 +132,6 @@ def _check(options: dict[str, Any]) -> None:
         raise CommandError(f"--seed: expected 0 to 2**63 - 1, got {options['seed']}")
     if options["workers"] is not None and options["workers"] < 0:
         raise CommandError(f"--workers: expected at least 0, got {options['workers']}")
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM stops as Ctrl-C does, so that players are not left behind."""
-    try:
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:  # not the main thread: nobody sends us signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class _Bar:

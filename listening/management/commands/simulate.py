@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+
+from evolution import interruption
 
 
 class Command(BaseCommand):
@@ -32,13 +35,16 @@ class Command(BaseCommand):
         with Progress() as progress:
             bar = progress.add_task("listening", total=count * rounds)
             try:
-                figures = simulation.run(
-                    listeners_count=count,
-                    rounds=rounds,
-                    seed=seed,
-                    noise=options["noise"],
-                    on_progress=lambda number, done: progress.update(bar, completed=(number - 1) * count + done),
-                )
+                with interruption.awaited(lambda: progress.update(bar, description="ending; Ctrl-C again: at once")):
+                    figures = simulation.run(
+                        listeners_count=count,
+                        rounds=rounds,
+                        seed=seed,
+                        noise=options["noise"],
+                        on_progress=lambda number, done: progress.update(bar, completed=(number - 1) * count + done),
+                    )
+            except KeyboardInterrupt:
+                sys.exit(interruption.EXIT_CODE)
             except simulation.SimulationError as error:
                 raise CommandError(str(error)) from error
         Console().print(_table(figures))

@@ -1,0 +1,106 @@
+"""Ctrl-C and SIGTERM end the work where nothing is half done, and are never lost."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import threading
+
+import pytest
+import soundfile
+import torch
+
+from evolution import interruption
+from evolution.interruption import Interrupted
+from models_store import audio
+from models_store.audio import Audio
+
+
+def send(number: int = signal.SIGINT) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", interruption.SIGNALS)
+def test_the_first_signal_is_told_once_and_ends_the_work_at_the_next_check(number: int) -> None:
+    told: list[str] = []
+    done = []
+
+    def work() -> None:
+        with interruption.awaited(lambda: told.append("ending")):
+            interruption.check()
+            send(number)
+            done.append("what was begun")
+            assert not interruption.at_once()
+            interruption.check()
+            done.append("what comes next")
+
+    with pytest.raises(Interrupted):
+        work()
+    assert done == ["what was begun"]
+    assert told == ["ending"]
+
+
+def test_the_second_signal_ends_it_where_it_is() -> None:
+    done = []
+
+    def work() -> None:
+        with interruption.awaited(lambda: None):
+            send()
+            send(signal.SIGTERM)
+            done.append("never")
+
+    with pytest.raises(KeyboardInterrupt) as ended:
+        work()
+    assert not isinstance(ended.value, Interrupted)
+    assert not done
+
+
+def test_afterwards_signals_are_what_they_were_and_nothing_is_remembered() -> None:
+    before = [signal.getsignal(number) for number in interruption.SIGNALS]
+    with interruption.awaited(lambda: None):
+        send()
+    interruption.check()
+    assert [signal.getsignal(number) for number in interruption.SIGNALS] == before
+    with pytest.raises(KeyboardInterrupt):
+        send()
+
+
+def test_in_another_thread_nothing_is_changed() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def work() -> None:
+        with interruption.awaited(lambda: None):
+            interruption.check()
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+def test_a_signal_in_the_middle_of_encoding_is_not_lost_and_the_file_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = Audio(torch.sin(torch.arange(48_000) / 20.0).reshape(1, 1, -1), 48_000)
+    expected = audio.encode(sound)
+
+    class Interrupting(io.BytesIO):
+        """Called back from C, where a KeyboardInterrupt would be swallowed."""
+
+        sent = 0
+
+        def write(self, content: object) -> int:
+            if not self.sent:
+                type(self).sent = 1
+                send()
+            return super().write(content)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(audio.io, "BytesIO", Interrupting)
+    with interruption.awaited(lambda: None):
+        encoded = audio.encode(sound)
+        with pytest.raises(Interrupted):
+            interruption.check()
+    assert Interrupting.sent
+    assert encoded == expected
+    assert soundfile.info(io.BytesIO(encoded)).frames >= 48_000
