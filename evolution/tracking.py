@@ -53,18 +53,14 @@ class Tracker:
         """Tell how a stored generation did and, where sound is wanted, let its best candidate be heard."""
         if not self._sinks:
             return
-        at = _moment(generation)
-        if self._knows(at):
-            return
-        self._sound(generation, at)
-        self._numbers(_figures(generation), at)
+        self._generation(generation, _moment(generation))
 
     def catch_up(self) -> None:
         """Tell the run's generations that an earlier process stored and could not tell any more."""
         if self._sinks:
             stored = rows.Generation.objects.filter(round__run=self._run).select_related("round__run")
-            for generation in stored.order_by("round__number", "number"):
-                self.generation(generation)
+            for step, generation in enumerate(stored.order_by("round__number", "number"), start=1):
+                self._generation(generation, Moment(step, generation.round.number, generation.number))
 
     def figures(self, round_number: int, figures: Mapping[str, float]) -> None:
         """Tell how well the taste was learned in a round: what TasteSnapshot.figures holds."""
@@ -86,6 +82,11 @@ class Tracker:
         for sink in list(self._sinks):
             self._tell(sink, sink.close)
         self._sinks = []
+
+    def _generation(self, generation: rows.Generation, at: Moment) -> None:
+        if not self._knows(at):
+            self._sound(generation, at)
+            self._numbers(_figures(generation), at)
 
     def _sound(self, generation: rows.Generation, at: Moment) -> None:
         hearers = [sink for sink in self._sinks if sink.wants_sound]

@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 
+NEW_SEED = "new seed"
+"""The operator that plays a prompt again with other random choices: another piece of the same kind."""
+
+NOVEL = "novel prompt"
+"""The operator that adds what descends from nobody."""
+
 
 @dataclass(frozen=True, eq=False)
 class Candidate:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,16 +9,12 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import ClassVar
 
-from evolution.search.candidates import Candidate, Scores
+from evolution.search.candidates import NEW_SEED, NOVEL, Candidate, Scores
 from evolution.search.prompt_operators import OPERATORS, PromptOperator
 from evolution.search.searcher import MOST_SEED, Evaluate, Population, Searcher, count_of
+from evolution.search.selection import ranked_draw
 from models_store import prompts
 from models_store.prompts import SLOTS, Lexicon
-
-NEW_SEED = "new seed"
-"""The operator that plays a prompt again with other random choices: another piece of the same kind."""
-
-NOVEL = "novel prompt"
 
 MOST_SHARE: Mapping[str, float] = MappingProxyType(
     {"prompt": 0.125, "genre": 0.2, "mood": 0.2, "instruments": 0.3, "tempo": 0.5}
@@ -133,7 +128,7 @@ class PromptGA(Searcher):
     def _bred(self, population: Population, fitness: Sequence[float], rng: random.Random) -> Candidate:
         """One child of parents that won a tournament, made by the chain."""
         contestants = rng.sample(range(len(population)), min(self._tournament_size, len(population)))
-        ranked = _ranked_draw(contestants, fitness, self._temperature, rng)
+        ranked = ranked_draw(contestants, fitness, self._temperature, rng)
         child = prompts.parse(population[ranked[0]].prompt, self._lexicon)
         text, parents, applied = population[ranked[0]].prompt, [ranked[0]], []
         for operator in self._operators:
@@ -184,24 +179,6 @@ class _Brood:
         words = [("prompt", text), *(("instruments", name) for name in prompt.instruments)]
         words += [(slot, getattr(prompt, slot)) for slot in SLOTS if slot != "instruments"]
         return [(slot, word) for slot, word in words if word and slot in self._most]
-
-
-def _ranked_draw(
-    contestants: Sequence[int], fitness: Sequence[float], temperature: float, rng: random.Random
-) -> list[int]:
-    """The contestants in the order of a softmax draw without replacement (Gumbel top-k, Kool et al. 2019).
-
-    Temperature 0 ranks by fitness; nothing overflows at any other.
-    """
-    best = max(fitness[position] for position in contestants)
-
-    def key(position: int) -> tuple[float, float]:
-        if temperature == 0.0:
-            return fitness[position], 0.0
-        gumbel = -math.log(-math.log(max(rng.random(), 1e-300)))
-        return (fitness[position] - best) / temperature + gumbel, fitness[position]
-
-    return sorted(contestants, key=key, reverse=True)
 
 
 def _new_seed(rng: random.Random) -> int:

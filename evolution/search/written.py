@@ -9,15 +9,10 @@ from dataclasses import dataclass, replace
 
 from evolution.search import templates
 from evolution.search.asking import Request, Writer
-from evolution.search.candidates import Candidate, Scores
+from evolution.search.candidates import NEW_SEED, NOVEL, Candidate, Scores
 from evolution.search.searcher import MOST_SEED, Evaluate, Population, Searcher, count_of, derived_seed
 from models_store import prompts
 from models_store.prompts import Lexicon
-
-NEW_SEED = "new seed"
-"""The operator that plays a prompt again with other random choices."""
-
-NOVEL = "novel prompt"
 
 _HINTS = 4
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from evolution.search import templates, written
+from evolution.search import templates
 from evolution.search.asking import LLMError
-from evolution.search.candidates import Candidate, Generation, Scores
+from evolution.search.candidates import NEW_SEED, NOVEL, Candidate, Generation, Scores
 from evolution.search.full_llm import FullLLM
 from evolution.search.prompt_writer import PromptWriter
 from tests.unit.llm_server import Asked, LLMServer, Reply, chat, error, prompts_for, tagged
@@ -77,7 +77,7 @@ def test_elites_keep_genome_and_seed_and_novel_prompts_are_asked_for_apart() -> 
     for place, position in enumerate(before.ranking()[:2]):
         assert after.candidates[place].identity == before.candidates[position].identity
         assert after.candidates[place].parents == (position,)
-    assert sum(candidate.operators == (written.NOVEL,) for candidate in after.candidates) == 3
+    assert sum(candidate.operators == (NOVEL,) for candidate in after.candidates) == 3
     (novel,) = [asked for asked in server.asked if "Invent 3 prompts" in asked.message]
     assert novel.wanted == 3
 
@@ -87,7 +87,7 @@ def test_fractions_are_rounded_but_never_zero() -> None:
         _, after = steps(search(server, size=20, elites=0.01, novel_prompts=0.01), 2)
         _, bare = steps(search(server, size=20, elites=0.0, novel_prompts=0.0), 2)
     assert sum(candidate.elite for candidate in after.candidates) == 1
-    assert sum(written.NOVEL in candidate.operators for candidate in after.candidates) == 1
+    assert sum(NOVEL in candidate.operators for candidate in after.candidates) == 1
     assert {candidate.operators for candidate in bare.candidates} == {("full LLM",)}
 
 
@@ -116,7 +116,7 @@ def test_a_model_that_repeats_the_population_gets_it_back_with_new_seeds() -> No
         before, after = steps(search(server, novel_prompts=0.0, writer=writer(server, asks_again=2)), 2)
         assert len(server.asked) == 3
     assert [candidate.prompt for candidate in after.candidates[1:]] == BEGINNING[:9]
-    assert {candidate.operators for candidate in after.candidates[1:]} == {("full LLM", written.NEW_SEED)}
+    assert {candidate.operators for candidate in after.candidates[1:]} == {("full LLM", NEW_SEED)}
     heard = {candidate.identity for candidate in before.candidates}
     assert not [candidate for candidate in after.candidates[1:] if candidate.identity in heard]
     assert len({candidate.identity for candidate in after.candidates}) == 10

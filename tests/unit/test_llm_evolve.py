@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from evolution.search import templates, written
+from evolution.search import templates
 from evolution.search.asking import LLMError
-from evolution.search.candidates import Candidate, Generation, Scores
+from evolution.search.candidates import NEW_SEED, NOVEL, Candidate, Generation, Scores
 from evolution.search.llm_evolve import LLMEvolve
 from evolution.search.templates import LLMOperator
 from tests.unit.llm_server import Asked, LLMServer, Reply, chat, error, obliging, prompts_for, slowly, tagged
@@ -101,7 +101,7 @@ def test_an_operator_that_is_not_applied_passes_its_first_inputs_on() -> None:
         assert server.asked == []
     best = before.ranking()[0]
     for child in after.candidates[1:]:
-        assert (child.prompt, child.parents, child.operators) == (BEGINNING[best], (best,), (written.NEW_SEED,))
+        assert (child.prompt, child.parents, child.operators) == (BEGINNING[best], (best,), (NEW_SEED,))
     assert len({candidate.seed for candidate in after.candidates}) == 12
 
 
@@ -110,8 +110,8 @@ def test_each_operator_is_applied_with_its_probability() -> None:
     with LLMServer() as server:
         _, after = steps(search(server, 40, operators=chain, elites=0.0, novel_prompts=0.0), 2)
         made = Counter(candidate.operators for candidate in after.candidates)
-        assert len(server.asked) == sum(count * len(set(names) - {written.NEW_SEED}) for names, count in made.items())
-    assert set(made) == {("cross",), ("touch",), ("cross", "touch"), (written.NEW_SEED,)}
+        assert len(server.asked) == sum(count * len(set(names) - {NEW_SEED}) for names, count in made.items())
+    assert set(made) == {("cross",), ("touch",), ("cross", "touch"), (NEW_SEED,)}
     assert 10 <= made["cross",] + made["cross", "touch"] <= 30
     assert all(len(each.parents) == (2 if "cross" in each.operators else 1) for each in after.candidates)
 
@@ -147,7 +147,7 @@ def test_a_duplicate_is_asked_for_again_and_then_taken_with_a_new_seed() -> None
         assert len(server.asked) == 5 * 3
     for child in after.candidates[1:]:
         assert child.prompt == before.candidates[child.parents[0]].prompt
-        assert child.operators == ("touch", written.NEW_SEED)
+        assert child.operators == ("touch", NEW_SEED)
     assert len({candidate.identity for candidate in (*before.candidates, *after.candidates)}) == 11
 
 
@@ -234,7 +234,7 @@ def test_the_shipped_operators_make_a_generation() -> None:
     with LLMServer() as server:
         _, after = steps(search(server, operators=templates.OPERATORS), 2)
     names = {name for candidate in after.candidates for name in candidate.operators}
-    assert names <= {*(operator.name for operator in templates.OPERATORS), written.NOVEL, written.NEW_SEED}
+    assert names <= {*(operator.name for operator in templates.OPERATORS), NOVEL, NEW_SEED}
     assert "crossover" in names
     assert not [operator for operator in templates.OPERATORS if "<prompt>" in operator.prompt]
 

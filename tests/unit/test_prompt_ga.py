@@ -13,11 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from evolution.search import prompt_ga, prompt_operators
-from evolution.search.candidates import Candidate, Generation, Scores
+from evolution.search import prompt_operators
+from evolution.search.candidates import NEW_SEED, NOVEL, Candidate, Generation, Scores
 from evolution.search.prompt_ga import PromptGA
 from models_store import prompts
 from models_store.prompts import StructuredPrompt
@@ -145,13 +143,13 @@ def test_the_previous_population_is_scored_again_before_breeding() -> None:
 def test_children_name_their_parents_and_the_operators_that_made_them() -> None:
     generations = steps(search(), Listener(5), 3)
     assert all(candidate.parents == () for candidate in generations[0].candidates)
-    known = {*(operator.name for operator in prompt_operators.OPERATORS), prompt_ga.NEW_SEED, prompt_ga.NOVEL}
+    known = {*(operator.name for operator in prompt_operators.OPERATORS), NEW_SEED, NOVEL}
     for before, after in itertools.pairwise(generations):
         for child in after.candidates:
             assert set(child.operators) <= known
             assert all(0 <= parent < len(before.candidates) for parent in child.parents)
             assert child.elite or child.operators
-            if prompt_ga.NOVEL in child.operators:
+            if NOVEL in child.operators:
                 assert child.parents == ()
             elif "crossover" in child.operators:
                 assert len(child.parents) == 2
@@ -183,32 +181,15 @@ def test_a_lexicon_of_one_word_still_gives_different_candidates() -> None:
 def test_fractions_are_rounded_but_never_zero() -> None:
     second = steps(search(size=32, elites=0.01, novel_prompts=0.01), Listener(8), 2)[1]
     assert sum(candidate.elite for candidate in second.candidates) == 1
-    assert sum(prompt_ga.NOVEL in candidate.operators for candidate in second.candidates) == 1
+    assert sum(NOVEL in candidate.operators for candidate in second.candidates) == 1
     none = steps(search(size=32, elites=0.0, novel_prompts=0.0), Listener(8), 2)[1]
-    assert not any(candidate.elite or prompt_ga.NOVEL in candidate.operators for candidate in none.candidates)
+    assert not any(candidate.elite or NOVEL in candidate.operators for candidate in none.candidates)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 5e-324, 1e-9, 0.1, 1e9, float("inf")])
 def test_selection_is_safe_at_any_temperature(temperature: float) -> None:
     generations = steps(search(size=8, temperature=temperature), Listener(9), 3)
     assert len(generations[-1].candidates) == 8
-
-
-@given(st.lists(st.floats(-1.5, 1.0, width=32), min_size=1, max_size=9), st.integers(0, 99))
-def test_a_cold_draw_ranks_and_no_draw_repeats_a_contestant(fitness: list[float], seed: int) -> None:
-    contestants = list(range(len(fitness)))
-    cold = prompt_ga._ranked_draw(contestants, fitness, 0.0, random.Random(seed))
-    assert [fitness[position] for position in cold] == sorted(fitness, reverse=True)
-    warm = prompt_ga._ranked_draw(contestants, fitness, 1.0, random.Random(seed))
-    assert sorted(warm) == contestants
-
-
-def test_the_softmax_prefers_the_fitter_by_its_temperature() -> None:
-    rng = random.Random(0)
-    wins = sum(prompt_ga._ranked_draw([0, 1], [0.0, 1.0], 1.0, rng)[0] for _ in range(4000)) / 4000
-    assert wins == pytest.approx(np.e / (1 + np.e), abs=0.03)
-    even = sum(prompt_ga._ranked_draw([0, 1], [0.0, 1.0], 1e9, rng)[0] for _ in range(4000)) / 4000
-    assert even == pytest.approx(0.5, abs=0.03)
 
 
 def test_given_prompts_are_the_first_population_and_drawn_ones_fill_it() -> None:
