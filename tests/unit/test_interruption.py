@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 import soundfile
@@ -15,6 +16,14 @@ from evolution import interruption
 from evolution.interruption import Interrupted
 from models_store import audio
 from models_store.audio import Audio
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_terminal() -> Iterator[None]:
+    """A process that was started in the background ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def send(number: int = signal.SIGINT) -> None:
