@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from models_store.audio import Audio
-
-GenomeKind = Literal["text", "token_embeddings", "embeddings"]
+from models_store.instruments import GenomeKind
 
 Genomes = Sequence[str] | Tensor
 """N prompts, or a float tensor [N, tokens, dim] of (token) embeddings."""
@@ -44,8 +43,20 @@ class MusicGenerator(ABC):
         """
 
 
-class TokenVocabulary(ABC):
-    """The tokens of a generator and their embeddings: what the vector searches move in.
+class PromptSpace(ABC):
+    """Prompts as genomes of numbers, and back: what the vector searches move in."""
+
+    @abstractmethod
+    def embed(self, prompts: Sequence[str], *, length: int) -> Tensor:
+        """Prompts as float32 [N, length, dim] on the CPU, cut or padded to `length`."""
+
+    @abstractmethod
+    def nearest(self, embeddings: Tensor) -> list[str]:
+        """How people read each of [N, length, dim]: the prompt whose words lie nearest."""
+
+
+class TokenVocabulary(PromptSpace):
+    """The tokens of a generator and their embeddings.
 
     tokens: their texts. embeddings: float32 [vocabulary, dim], a row for each.
     """
@@ -58,7 +69,6 @@ class TokenVocabulary(ABC):
         """The tokens of prompts as rows of `embeddings`, int64 [N, length], cut or padded to `length`."""
 
     def embed(self, prompts: Sequence[str], *, length: int) -> Tensor:
-        """Prompts as token embeddings [N, length, dim], cut or padded to `length`."""
         return self.embeddings[self.ids(prompts, length=length)]
 
     @abstractmethod

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from models_store.audio import Audio
-from models_store.generators.base import GenomeKind, Genomes, MusicGenerator
+from models_store.generators.base import Genomes, MusicGenerator
 from models_store.generators.soundfont import mixing, reading, sampler, sf2
 from models_store.generators.soundfont.arranger import arrange
 from models_store.generators.soundfont.description import Description, describe, said
 from models_store.generators.soundfont.tokens import SoundFontVocabulary
+from models_store.instruments import GenomeKind
 
 DEFAULT_SAMPLE_RATE = 32000
 """Hz. The default font's samples hold little above 15 kHz."""
@@ -33,10 +34,7 @@ class SoundFontGenerator(MusicGenerator):
 
     name: ClassVar[str] = "soundfont"
     genome_kinds: ClassVar[frozenset[GenomeKind]] = frozenset({"text", "token_embeddings"})
-    licence: ClassVar[str] = (
-        "The music is arranged by this program (Apache-2.0) and belongs to whoever generates it. The default "
-        "SoundFont, TimGM6mb by Tim Brechbill, is under GPL-2 and comes with the pretty_midi package."
-    )
+    licence: ClassVar[str] = "Apache-2.0; the default SoundFont, TimGM6mb by Tim Brechbill, GPL-2"
     longest_seconds = 600.0
 
     def __init__(

@@ -1,0 +1,80 @@
+"""Where models run: which device, in which numbers, and how many pieces at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+import psutil
+import torch
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class OutOfMemoryError(RuntimeError):
+    """Not even one piece fits into the device's memory."""
+
+
+def choose(wanted: str | None = None) -> torch.device:
+    """The device of this name ("cpu", "cuda", "cuda:1", "mps"); None: a GPU where there is one, else the CPU.
+
+    Raises ValueError for a device that this machine has not.
+    """
+    if wanted is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise ValueError(f"device: expected cpu, cuda, cuda:N or mps, got {wanted!r}") from error
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(device.type, False):
+        raise ValueError(f"device: expected one of this machine, got {wanted!r}, which it has not")
+    return device
+
+
+def number_type(device: torch.device) -> torch.dtype:
+    """What models compute in: bfloat16 on a GPU that has it, else float32."""
+    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that could be taken now; on a GPU what torch keeps in reserve counts as free."""
+    if device.type != "cuda":
+        return int(psutil.virtual_memory().available)
+    free, _ = torch.cuda.mem_get_info(device)
+    reserved = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(free + reserved)
+
+
+def in_parts(work: Callable[[slice], T], count: int, *, at_once: int) -> list[T]:
+    """What `work` gives for consecutive slices of `count` pieces, at most `at_once` in each.
+
+    When memory runs out, the size is halved for all that is left and the slice tried again.
+    Raises OutOfMemoryError when one piece alone does not fit.
+    """
+    size, start, done = max(1, at_once), 0, []
+    while start < count:
+        part = slice(start, min(start + size, count))
+        try:
+            done.append(work(part))
+        except torch.OutOfMemoryError as error:
+            if part.stop - part.start == 1:
+                raise OutOfMemoryError(
+                    f"one piece alone does not fit into the memory of the device: {error}"
+                ) from error
+            size = (part.stop - part.start) // 2
+        else:
+            start = part.stop
+            continue
+        # Outside of the handler: there the error still holds the frames that hold the memory.
+        logger.warning("memory ran out with %d pieces at once; going on with %d", part.stop - part.start, size)
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+    return done

@@ -1,0 +1,1 @@
+"""Small models of the true architectures with random weights, written as the published ones are."""
