@@ -1,4 +1,4 @@
-"""One evaluation: generate, encode, measure. A pure function, and knows no listener."""
+"""One evaluation: generate, encode, measure, all on the device. A pure function, and knows no listener."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from models_store import artefacts
+from models_store.audio import Audio
 from models_store.encoders.base import AudioEncoder
 from models_store.generators.base import Genomes, MusicGenerator
 
 
 @dataclass(frozen=True)
 class Evaluations:
-    """What was heard when a batch of genomes was played.
+    """What was heard when a batch of genomes was played, on the CPU.
 
     embeddings: float32 [N, layers, dim], the encoder's.
     artefacts: float32 [N, len(artefacts.NAMES)], each in [0, 1], 0 on clean music.
@@ -35,6 +36,11 @@ def play(
     seconds: float,
     seeds: Sequence[int],
 ) -> Evaluations:
-    """Play `genomes`, hear them and measure their faults: no file in between."""
-    audio = generator.generate(genomes, seconds=seconds, seeds=seeds)
-    return Evaluations(embeddings=encoder.encode(audio), artefacts=artefacts.measure(audio))
+    """Play `genomes`, hear them and measure their faults: no file in between, and no sound leaves the device."""
+    return hear(encoder, generator.generate(genomes, seconds=seconds, seeds=seeds))
+
+
+def hear(encoder: AudioEncoder, audio: Audio) -> Evaluations:
+    """Hear sounds and measure their faults where they are. Only the results come to the CPU, once, at the end."""
+    embeddings, faults = encoder.encode(audio), artefacts.measure(audio)
+    return Evaluations(embeddings=embeddings.cpu(), artefacts=faults.cpu())

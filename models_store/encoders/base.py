@@ -27,7 +27,7 @@ class AudioEncoder(ABC):
 
     @abstractmethod
     def encode(self, audio: Audio) -> Tensor:
-        """Embeddings float32 [N, layers, dim] of Audio [N, channels, time] at any rate.
+        """Embeddings float32 [N, layers, dim] of Audio [N, channels, time] at any rate, on the device that heard it.
 
         Never NaN, whatever the sound. Raises ValueError for an empty or too short one.
         """

@@ -7,6 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from models_store import devices
 from models_store.audio import Audio
 from models_store.encoders.base import AudioEncoder
 from models_store.encoders.spectral_layers import DIM, LAYERS
@@ -18,6 +19,11 @@ LOUDEST = 8.0
 """Full scale is 1; louder samples than this are cut, since their powers would overflow."""
 LIMIT = 3.0
 """Scaled features are bent into (-LIMIT, LIMIT): one odd feature must not outweigh all others."""
+
+MEMORY_SHARE = 0.25
+COPIES = 16
+"""How much of a GPU's free memory a batch may take, and about how many times its sound it takes: overlapping frames of
+the middle, their windowed copies and their complex spectra, twice over."""
 
 
 class SpectralEncoder(AudioEncoder):
@@ -34,18 +40,9 @@ class SpectralEncoder(AudioEncoder):
     sample_rate = 44_100
     """The rate it hears best at. Every rate is heard as it is, without resampling."""
 
-    def __init__(self) -> None:
-        self._device = torch.device("cpu")
-
-    def prepare(self, device: torch.device | str = "cpu") -> None:
-        self._device = torch.device(device)
-
-    def release(self) -> None:
-        self._device = torch.device("cpu")
-
     @torch.inference_mode()
     def encode(self, audio: Audio) -> Tensor:
-        """Embeddings float32 [N, 8, 64], on the CPU, each number in (-3, 3).
+        """Embeddings float32 [N, 8, 64], each number in (-3, 3), on the device where the sound is.
 
         Raises ValueError for no piece at all, no channel, or less than 0.1 s.
         """
@@ -56,15 +53,25 @@ class SpectralEncoder(AudioEncoder):
             )
         if time < SHORTEST_SECONDS * audio.sample_rate:
             raise ValueError(f"SpectralEncoder: expected at least {SHORTEST_SECONDS} s, got {audio.seconds:.4f} s")
-        # One by one, each in memory of its own: in a batch the last digits depend on who else is in it.
-        alone = (audio.samples[place : place + 1].clone() for place in range(pieces))
-        return torch.cat([self._hear(piece, audio.sample_rate) for piece in alone])
+        at_once = _at_once(audio.samples)
+        return torch.cat(
+            devices.in_parts(lambda part: _hear(audio.samples[part], audio.sample_rate), pieces, at_once=at_once)
+        )
 
-    def _hear(self, samples: Tensor, sample_rate: int) -> Tensor:
-        """[n, 8, 64] on the CPU."""
-        centres, spreads = _scale(self._device)
-        scaled = (features(samples.to(self._device), sample_rate) - centres) / spreads
-        return (LIMIT * torch.tanh(scaled / LIMIT)).cpu()
+
+def _hear(samples: Tensor, sample_rate: int) -> Tensor:
+    """[n, 8, 64] of [n, channels, time], heard in memory of their own."""
+    centres, spreads = _scale(samples.device)
+    scaled = (features(samples.clone(), sample_rate) - centres) / spreads
+    return LIMIT * torch.tanh(scaled / LIMIT)
+
+
+def _at_once(samples: Tensor) -> int:
+    """How many pieces are heard together."""
+    if samples.device.type == "cpu":
+        return 1  # in a batch the last digits depend on who else is in it, and nothing is faster
+    fit = MEMORY_SHARE * devices.free_memory(samples.device) / (COPIES * samples[0].nbytes)
+    return max(1, int(fit))
 
 
 def features(samples: Tensor, sample_rate: int) -> Tensor:
