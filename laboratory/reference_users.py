@@ -35,7 +35,8 @@ def _count(path: Path, _changed: float) -> int:
         if archive.getinfo(name).file_size > _LARGEST:
             raise ValueError(f"{path}: expected at most {_LARGEST} bytes beside the weights")
         described = _Plain(io.BytesIO(archive.read(name))).load()
-    return int(described["config"]["users"])
+    described = described["config"]
+    return int(described["users"] if "users" in described else described["nusers"])  # the prototype's name for it
 
 
 class _Plain(pickle.Unpickler):

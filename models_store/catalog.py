@@ -6,72 +6,53 @@ import difflib
 import inspect
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import lru_cache, partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from models_store import instruments
+from models_store.instruments import Entry, Kind
 
 if TYPE_CHECKING:
     from models_store.encoders.base import AudioEncoder
-    from models_store.generators.base import GenomeKind, MusicGenerator, TokenVocabulary
+    from models_store.generators.base import MusicGenerator, PromptSpace
     from models_store.prompts import Lexicon
-
-Kind = Literal["generator", "encoder"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is known of an instrument without loading it.
-
-    genome_kinds: what a generator plays; empty for an encoder. sample_rate: Hz, what it plays or hears best.
-    longest_seconds: the longest piece; infinite for an encoder that hears any length.
-    """
-
-    name: str
-    kind: Kind
-    genome_kinds: frozenset[GenomeKind]
-    licence: str
-    sample_rate: int
-    longest_seconds: float
-
-
-ENTRIES = (
-    Entry(
-        name="soundfont",
-        kind="generator",
-        genome_kinds=frozenset({"text", "token_embeddings"}),
-        licence="Apache-2.0; the default SoundFont, TimGM6mb by Tim Brechbill, GPL-2",
-        sample_rate=32_000,
-        longest_seconds=600.0,
-    ),
-    Entry(
-        name="spectral",
-        kind="encoder",
-        genome_kinds=frozenset(),
-        licence="Apache-2.0",
-        sample_rate=44_100,
-        longest_seconds=float("inf"),
-    ),
-)
 
 
 def describe() -> tuple[Entry, ...]:
     """All there are, generators first. Loads nothing."""
-    return ENTRIES
+    return instruments.ENTRIES
 
 
-def generator(name: str, **parameters: Any) -> MusicGenerator:
+def generator(name: str, *, device: str | None = None, **parameters: Any) -> MusicGenerator:
     """The generator of this name and parameters, prepared; the same object every time in this process.
 
-    Raises ValueError for a name that is not known (with those that are) or a parameter that it does not take.
+    device: where it runs; None: a GPU where there is one. What is embedded runs on the CPU.
+    Raises ValueError for a name that is not known (with those that are), a parameter that it does not take, a device
+    that is not here, or weights that are missing (models_store.weights.MissingWeightsError).
     """
-    instance: MusicGenerator = _prepared("generator", name, parameters)
+    instance: MusicGenerator = _prepared("generator", name, device, parameters)
     return instance
 
 
-def encoder(name: str, **parameters: Any) -> AudioEncoder:
+def encoder(name: str, *, device: str | None = None, **parameters: Any) -> AudioEncoder:
     """The encoder of this name, prepared; as `generator`."""
-    instance: AudioEncoder = _prepared("encoder", name, parameters)
+    instance: AudioEncoder = _prepared("encoder", name, device, parameters)
     return instance
+
+
+def build_generator(name: str, **parameters: Any) -> MusicGenerator:
+    """One that nothing is loaded of yet, and that nobody else has: `prepare` it. Raises as `generator`."""
+    _known("generator", name)
+    made: MusicGenerator = _built(name, parameters)
+    return made
+
+
+def build_encoder(name: str, **parameters: Any) -> AudioEncoder:
+    """The same for an encoder."""
+    _known("encoder", name)
+    made: AudioEncoder = _built(name, parameters)
+    return made
 
 
 def lexicon(name: str) -> Lexicon:
@@ -83,12 +64,18 @@ def lexicon(name: str) -> Lexicon:
     return LEXICON
 
 
-def vocabulary(name: str) -> TokenVocabulary | None:
-    """The tokens of this generator, or None where it has none."""
-    _known("generator", name)
-    from models_store.generators.soundfont.tokens import SoundFontVocabulary
+def prompt_space(name: str, *, input_type: str, model: str | None = None, **_: Any) -> PromptSpace | None:
+    """How prompts become genomes of numbers for this generator: loaded once, and without the generator itself.
 
-    return SoundFontVocabulary()
+    input_type: "token_embeddings" (a TokenVocabulary), "embeddings" (what its text encoder makes), or "text" (None).
+    model: as the generator's parameter; its other parameters may be given and do not matter.
+    Raises ValueError for a kind that the generator does not play, and as `generator`.
+    """
+    entry = _known("generator", name)
+    if input_type not in entry.genome_kinds:
+        plays = " or ".join(sorted(entry.genome_kinds))
+        raise ValueError(f"{name}: expected {plays}, which it plays, got {input_type}")
+    return None if input_type == "text" else _space(name, input_type, model)
 
 
 def forget() -> None:
@@ -96,27 +83,72 @@ def forget() -> None:
     with _guard:
         forgotten = [slot for slot in _slots.values() if slot.instance is not None]
         _slots.clear()
+    _space.cache_clear()
     for slot in forgotten:
         with slot.lock:
             slot.instance.release()
 
 
-def _soundfont() -> type[Any]:
-    from models_store.generators.soundfont.generator import SoundFontGenerator
+@lru_cache(maxsize=4)
+def _space(name: str, input_type: str, model: str | None) -> PromptSpace:
+    match name, input_type:
+        case "soundfont", _:
+            from models_store.generators.soundfont.tokens import SoundFontVocabulary
 
-    return SoundFontGenerator
+            return SoundFontVocabulary()
+        case "musicgen", "token_embeddings":
+            from models_store.generators.musicgen import generator as musicgen
+
+            return musicgen.vocabulary(model)
+        case "musicgen", _:
+            from models_store.generators.musicgen import generator as musicgen
+
+            return musicgen.encoded_prompts(model)
+        case "riffusion", "token_embeddings":
+            from models_store.generators.riffusion import generator as riffusion
+
+            return riffusion.vocabulary(model)
+        case "riffusion", _:
+            from models_store.generators.riffusion import generator as riffusion
+
+            return riffusion.encoded_prompts(model)
+    from models_store.generators import diffusion
+
+    if input_type == "token_embeddings":
+        return diffusion.vocabulary(name, model)
+    return diffusion.encoded_prompts(name, model)
 
 
-def _spectral() -> type[Any]:
-    from models_store.encoders.spectral import SpectralEncoder
+def _builder(name: str) -> Callable[..., Any]:
+    """The class, or what stands for it, of an instrument; only now its packages are imported."""
+    match name:
+        case "soundfont":
+            from models_store.generators.soundfont.generator import SoundFontGenerator
 
-    return SpectralEncoder
+            return SoundFontGenerator
+        case "musicgen":
+            from models_store.generators.musicgen.generator import MusicGen
 
+            return MusicGen
+        case "riffusion":
+            from models_store.generators.riffusion.generator import Riffusion
 
-_classes: dict[tuple[Kind, str], Callable[[], type[Any]]] = {
-    ("generator", "soundfont"): _soundfont,
-    ("encoder", "spectral"): _spectral,
-}
+            return Riffusion
+        case "spectral":
+            from models_store.encoders.spectral import SpectralEncoder
+
+            return SpectralEncoder
+        case "mert":
+            from models_store.encoders.mert import Mert
+
+            return Mert
+        case "clap":
+            from models_store.encoders.clap import Clap
+
+            return Clap
+    from models_store.generators.diffusion import DiffusionGenerator
+
+    return partial(DiffusionGenerator, name)
 
 
 class _Slot:
@@ -131,20 +163,23 @@ _guard = Lock()
 _slots: dict[tuple[str, str, str], _Slot] = {}
 
 
-def _prepared(kind: Kind, name: str, parameters: dict[str, Any]) -> Any:
-    build = _classes[(kind, _known(kind, name))]
-    key = (kind, name, json.dumps(parameters, sort_keys=True, default=str))
+def _prepared(kind: Kind, name: str, device: str | None, parameters: dict[str, Any]) -> Any:
+    entry = _known(kind, name)
+    key = (kind, name, json.dumps([device, parameters], sort_keys=True, default=str))
     with _guard:
         slot = _slots.setdefault(key, _Slot())
     with slot.lock:
         if slot.instance is None:
-            instance = _built(build(), name, parameters)
-            instance.prepare()
+            from models_store import devices
+
+            instance = _built(name, parameters)
+            instance.prepare("cpu" if entry.embedded else devices.choose(device))
             slot.instance = instance
         return slot.instance
 
 
-def _built(make: type[Any], name: str, parameters: dict[str, Any]) -> Any:
+def _built(name: str, parameters: dict[str, Any]) -> Any:
+    make = _builder(name)
     try:
         inspect.signature(make).bind(**parameters)
     except TypeError as error:
@@ -153,10 +188,11 @@ def _built(make: type[Any], name: str, parameters: dict[str, Any]) -> Any:
     return make(**parameters)
 
 
-def _known(kind: Kind, name: str) -> str:
-    names = [entry.name for entry in ENTRIES if entry.kind == kind]
-    if name in names:
-        return name
+def _known(kind: Kind, name: str) -> Entry:
+    entry = instruments.find(kind, name)
+    if entry is not None:
+        return entry
+    names = [entry.name for entry in instruments.ENTRIES if entry.kind == kind]
     raise ValueError(f"unknown {kind} {name!r}: expected one of {', '.join(names)}{_nearest(name, names)}")
 
 

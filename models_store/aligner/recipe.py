@@ -6,9 +6,9 @@ import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from models_store import checkpoints
+from models_store import catalog, checkpoints, devices
 from models_store.aligner import shipped, training, world
-from models_store.aligner.model import AlignerConfig
+from models_store.aligner.config import Aggregation, AlignerConfig, Projection
 from models_store.encoders.base import AudioEncoder
 from models_store.generators.base import MusicGenerator
 from models_store.prompts import Lexicon
@@ -18,12 +18,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what comes out: songs of these lengths in turn, listeners, and the seed of it all."""
+    """Everything that decides what comes out: songs of these lengths in turn, listeners, the seed of it all, wiring."""
 
     songs: int = 2000
     listeners: int = 400
     seconds: tuple[float, ...] = world.LENGTHS
     seed: int = 1
+    aggregation: Aggregation = "gating"
+    projection_type: Projection = "affine"
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,20 @@ class Studio:
     lexicon: Lexicon
 
 
-def embedded_studio() -> Studio:
-    """The embedded generator and encoder: nothing to download."""
-    from models_store.encoders.spectral import SpectralEncoder
-    from models_store.generators.soundfont.generator import SoundFontGenerator
-    from models_store.generators.soundfont.vocabulary import LEXICON
+def studio(
+    *,
+    generator: str = "soundfont",
+    encoder: str = "spectral",
+    generator_model: str | None = None,
+    encoder_model: str | None = None,
+) -> Studio:
+    """Who plays and who hears, by the catalog's names; a model by its name on the hub or its folder, None: the default.
 
-    return Studio(SoundFontGenerator(), SpectralEncoder(), LEXICON)
+    Nothing is loaded yet. Raises ValueError for a name that is not known or that takes no model.
+    """
+    player = catalog.build_generator(generator, **({"model": generator_model} if generator_model else {}))
+    ear = catalog.build_encoder(encoder, **({"model": encoder_model} if encoder_model else {}))
+    return Studio(player, ear, catalog.lexicon(generator))
 
 
 def make(
@@ -60,7 +69,13 @@ def make(
     Raises ValueError for a recipe that cannot be followed.
     """
     songs, listeners = _world(recipe, studio, songs_file, progress)
-    config = AlignerConfig(users=recipe.listeners, layers=songs.embeddings.shape[1], dim=songs.embeddings.shape[2])
+    config = AlignerConfig(
+        users=recipe.listeners,
+        layers=songs.embeddings.shape[1],
+        dim=songs.embeddings.shape[2],
+        aggregation=recipe.aggregation,
+        projection_type=recipe.projection_type,
+    )
     trained = training.train(
         songs.embeddings, listeners, config, how or training.TrainingConfig(), seed=recipe.seed, progress=progress
     )
@@ -104,8 +119,9 @@ def _world(
             raise ValueError(f"{songs_file}: expected {recipe.songs} songs, got {len(songs)}; made for another recipe?")
         logger.info("%d songs from %s", len(songs), songs_file)
     else:
-        studio.generator.prepare()
-        studio.encoder.prepare()
+        device = devices.choose()
+        studio.generator.prepare(device)
+        studio.encoder.prepare(device)
         songs = world.play_songs(
             studio.generator,
             studio.encoder,

@@ -1,4 +1,4 @@
-"""Aligners in files: the checkpoints that our own command trained, and anybody's."""
+"""Aligners in files: the checkpoints that our own command trained, and the prototype's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models_store import checkpoints
+from models_store.aligner import prototype
 from models_store.aligner.model import AlignerConfig, AlignerV2
 
 FOLDER = Path(__file__).resolve().parents[2] / "aligner"
@@ -20,7 +21,8 @@ def path_of(encoder: str) -> Path:
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.pt"))) or "none"
         raise ValueError(
             f"aligner: no checkpoint is shipped for the encoder {encoder!r} (there are: {known}); "
-            "train one with `python manage.py train_aligner`"
+            "name one in user_model.aligner.abs_file_path, or train one with "
+            f"`python manage.py train_aligner --encoder {encoder} --out aligner/{encoder}.pt`"
         )
     return path
 
@@ -31,13 +33,19 @@ def save(aligner: AlignerV2, path: Path, *, notes: dict[str, Any]) -> None:
 
 
 def load(path: Path) -> AlignerV2:
-    """The aligner in a file, in evaluation mode and frozen. Raises ValueError for a file that is not one of ours."""
+    """The aligner in a file, ours or the prototype's, in evaluation mode and frozen.
+
+    Raises ValueError, with the path, for a file that is neither, or that is not whole; nothing in a file can run.
+    """
     kept = checkpoints.load(path)
     try:
-        aligner = AlignerV2(AlignerConfig(**kept.config))
-        aligner.load_state_dict(kept.weights)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{path}: expected an aligner's checkpoint: {error}") from error
+        if prototype.recognises(kept):
+            aligner = prototype.aligner(kept)
+        else:
+            aligner = AlignerV2.of_weights(AlignerConfig(**kept.config), kept.weights)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        whose = "a checkpoint of the prototype's aligner" if prototype.recognises(kept) else "an aligner's checkpoint"
+        raise ValueError(f"{path}: expected {whose}: {error}") from error
     return aligner.eval().requires_grad_(False)
 
 

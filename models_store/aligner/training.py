@@ -138,11 +138,14 @@ def _fit(
     best, best_epoch = copy.deepcopy(aligner.state_dict()), 0
     aucs: list[float] = []
     for epoch in tqdm(range(how.epochs), desc="epochs", disable=not progress):
+        aligner.train()
         for _ in range(how.steps):
             loss = batches.loss(aligner)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+        # A batch norm that is asked in training mode would learn from the songs held out.
+        aligner.eval()
         aucs.append(float(user_aucs(_scores(aligner, held_out), held_likes).mean()))
         plateau.step(aucs[-1])
         if aucs[-1] >= max(aucs):
@@ -162,12 +165,12 @@ def calibrate(aligner: AlignerV2, embeddings: Tensor, share: Tensor, *, steps: i
     will. Embeddings are held back from moving further than that takes.
     """
     with torch.no_grad():
-        songs = aligner.project_songs(embeddings)
+        songs = aligner.hear(embeddings)
         trained = aligner.user_table.clone()
     table = trained.clone().requires_grad_()
     optimiser = torch.optim.Adam([table], lr=0.01)
     for _ in range(steps):
-        cosine = aligner.project_users(table) @ songs.T  # [users, N]
+        cosine = songs.cosines(table)  # [users, N]
         liked = (cosine / 0.03).sigmoid().mean(dim=1)
         loss = (liked - share).square().sum() + 0.003 * (table - trained).square().sum()
         (table.grad,) = torch.autograd.grad(loss, [table])
@@ -214,7 +217,7 @@ def user_aucs(scores: Tensor, likes: Tensor) -> Tensor:
 @torch.no_grad()
 def _scores(aligner: AlignerV2, embeddings: Tensor) -> Tensor:
     """Cosines [users, N] of all reference listeners and songs [N, layers, dim]."""
-    return aligner.project_users(aligner.reference_users()) @ aligner.project_songs(embeddings).T
+    return aligner.cosines(aligner.reference_users(), embeddings)
 
 
 def _groups(aligner: AlignerV2, how: TrainingConfig) -> list[dict[str, object]]:
@@ -253,7 +256,7 @@ class _Batches:
         chosen = torch.cat([heard, drawn])  # [2 * batch]
         songs = self.embeddings[chosen]
         songs = songs + self.how.noise * aligner.feature_scale * torch.randn(songs.shape, generator=generator)
-        cosine = aligner.project_users(aligner.user_table[users]) @ aligner.project_songs(songs).T
+        cosine = aligner.cosines(aligner.user_table[users], songs)
         logits = cosine / aligner.temperature  # [batch, 2 * batch]
         likes = self.likes[users][:, chosen]
         negative = logits.masked_fill(likes, float("-inf")).logsumexp(dim=1, keepdim=True)  # [batch, 1]

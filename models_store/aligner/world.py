@@ -106,7 +106,7 @@ def describe(audio: Audio) -> Tensor:
     liveliness: mean positive spectral flux over the mean magnitude. density: spread of the spectrum over its
     bins (entropy in bits).
     """
-    mono = audio.mono().samples[:, 0]
+    mono = audio.mono().samples[:, 0].float().cpu()
     spectrum = torch.stft(mono, 2048, 1024, window=torch.hann_window(2048), return_complex=True).abs()  # [N, F, T]
     hertz = torch.linspace(0.0, audio.sample_rate / 2, spectrum.shape[1])
     mean = spectrum.mean(dim=2) + 1e-9  # [N, F]

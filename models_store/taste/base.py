@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from models_store.aligner.model import AlignerV2
+from models_store.aligner.model import AlignerV2, Heard
 from models_store.taste.memory import Memory
 
 
@@ -30,16 +30,22 @@ class Taste:
     def likeness(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
         """How much songs [N, layers, dim] are liked: mean [N] in [-1, 1], standard deviation [N]."""
         with torch.no_grad():
-            return self.likeness_of_projected(self.aligner.project_songs(embeddings))
+            return self._likeness(self.aligner.hear(embeddings))
 
     def likeness_of_projected(self, songs: Tensor) -> tuple[Tensor, Tensor]:
-        """The same for songs that are projected already: [N, projection], of unit norm."""
+        """The same for songs that are projected already: [N, projection], of unit norm.
+
+        Where a song sounds different to each listener, these have the place that `project_songs` gave them.
+        """
         with torch.no_grad():
-            mean = (songs @ self.aligner.project_users(self.user)).clamp(-1.0, 1.0)  # [N]
-            if self.alternatives is None:
-                return mean, torch.zeros_like(mean)
-            guesses = songs @ self.aligner.project_users(self.alternatives).T  # [N, K]
-            return mean, (guesses - mean[:, None]).square().mean(dim=1).sqrt()
+            return self._likeness(Heard(self.aligner, songs))
+
+    def _likeness(self, songs: Heard) -> tuple[Tensor, Tensor]:
+        mean = songs.cosines(self.user[None])[0].clamp(-1.0, 1.0)  # [N]
+        if self.alternatives is None:
+            return mean, torch.zeros_like(mean)
+        guesses = songs.cosines(self.alternatives)  # [K, N]
+        return mean, (guesses - mean).square().mean(dim=0).sqrt()
 
 
 def reference_taste(aligner: AlignerV2, user_id: int) -> Taste:

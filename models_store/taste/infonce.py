@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from models_store.aligner.model import AlignerV2
+from models_store.aligner.model import AlignerV2, Heard
 from models_store.taste.base import Taste, TasteLearner
 from models_store.taste.memory import Memory
 
@@ -72,7 +72,7 @@ class InfoNCE(TasteLearner):
         rated = memory.ratings != 0
         if bool(rated.any()):
             with torch.no_grad():
-                songs = self.aligner.project_songs(memory.embeddings[rated])  # [n, projection]
+                songs = self.aligner.hear(memory.embeddings[rated])
             users = self._fit(users, songs, memory.ratings[rated] > 0, generator)
         return Taste(self.aligner, users[0], alternatives=users[1:])
 
@@ -82,7 +82,7 @@ class InfoNCE(TasteLearner):
         if not bool(rated.any()):
             return 0.0
         with torch.no_grad():
-            songs = self.aligner.project_songs(memory.embeddings[rated])
+            songs = self.aligner.hear(memory.embeddings[rated])
             weights = torch.ones(1, len(songs))
             return float(self._loss(taste.user[None], songs, memory.ratings[rated] > 0, weights))
 
@@ -101,8 +101,8 @@ class InfoNCE(TasteLearner):
         drawn = torch.randint(len(reference), (self.config.alternatives,), generator=generator)
         return torch.cat([first[None], reference[drawn]])
 
-    def _fit(self, users: Tensor, songs: Tensor, liked: Tensor, generator: torch.Generator) -> Tensor:
-        """Learn [1 + K, emb_size] from projected songs [n, projection] and liked [n] (bool)."""
+    def _fit(self, users: Tensor, songs: Heard, liked: Tensor, generator: torch.Generator) -> Tensor:
+        """Learn [1 + K, emb_size] from n songs and liked [n] (bool)."""
         reference = self.aligner.reference_users()
         centre, whiten = reference.mean(dim=0), _whitening(reference)
         weights = _resampled(len(users), len(songs), generator)  # [1 + K, n]
@@ -121,14 +121,14 @@ class InfoNCE(TasteLearner):
                 optimiser.step()
         return users.detach()
 
-    def _loss(self, users: Tensor, songs: Tensor, liked: Tensor, weights: Tensor) -> Tensor:
+    def _loss(self, users: Tensor, songs: Heard, liked: Tensor, weights: Tensor) -> Tensor:
         """The mean over the ratings, summed over the users, which do not know of each other.
 
         A liked song is told from the disliked ones and the neutral one by InfoNCE, a disliked one from the neutral
         one: the reference users' scores are positive for what they like (see `training.calibrate`), so a
         rating says on which side of 0 a score lies, not only which of two is higher.
         """
-        scores = self.aligner.project_users(users) @ songs.T  # [U, n]
+        scores = songs.cosines(users)  # [U, n]
         scores = scores / (self.config.temperature or float(self.aligner.temperature))
         rejected = (scores + weights.clamp_min(1e-9).log()).masked_fill(liked, float("-inf"))
         neutral = torch.full((len(users), 1), math.log(self.config.neutral))

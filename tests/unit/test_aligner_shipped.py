@@ -68,6 +68,33 @@ def test_a_playlist_or_three_teach_what_a_listener_likes_among_new_songs() -> No
     assert sum(aucs) / len(aucs) > 0.80
 
 
+@torch.no_grad()
+def test_the_checkpoint_computes_what_it_was_trained_to_compute() -> None:
+    weights = checkpoints.load(shipped.path_of(SpectralEncoder.name)).weights
+    heard = 3 * torch.randn(20, *weights["feature_mean"].shape, generator=torch.Generator().manual_seed(2))
+
+    features = ((heard - weights["feature_mean"]) / weights["feature_scale"]).clamp(-6, 6)
+    each = [features[:, layer] @ weights["aggregation.value"][layer] for layer in range(features.shape[1])]
+    gates = [
+        torch.sigmoid(features[:, layer] @ weights["aggregation.gate"][layer] + weights["aggregation.openness"][layer])
+        for layer in range(features.shape[1])
+    ]
+    said = sum(value * gate for value, gate in zip(each, gates, strict=True)) / features.shape[1] ** 0.5
+    song = said @ weights["projection.weight"].T + weights["projection.bias"]
+    table = weights["user_table"]
+    hidden = torch.nn.functional.gelu(table @ weights["tower.first.weight"].T + weights["tower.first.bias"])
+    hidden = hidden + table @ weights["tower.first_skip.weight"].T
+    user = torch.nn.functional.gelu(hidden @ weights["tower.second.weight"].T + weights["tower.second.bias"])
+    user = user + hidden @ weights["tower.second_skip.weight"].T
+    centred = user - user.mean(dim=1, keepdim=True)
+    user = centred / (centred.square().mean(dim=1, keepdim=True) + 1e-5).sqrt()
+    user = user * weights["tower.norm.weight"] + weights["tower.norm.bias"]
+
+    expected = (user / user.norm(dim=1, keepdim=True)) @ (song / song.norm(dim=1, keepdim=True)).T
+    cosines = aligner().cosines(aligner().reference_users(), heard)
+    torch.testing.assert_close(cosines, expected, atol=1e-5, rtol=0)
+
+
 def test_the_checkpoint_says_how_it_was_made_and_is_small() -> None:
     path = shipped.path_of(SpectralEncoder.name)
     notes = checkpoints.load(path).notes

@@ -5,12 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from models_store import catalog
 from models_store.encoders.base import AudioEncoder
-from models_store.generators.base import MusicGenerator
+from models_store.generators.base import MusicGenerator, TokenVocabulary
+from models_store.instruments import Entry
+from models_store.weights import MissingWeightsError
 
 
 def test_importing_the_catalog_and_its_words_imports_no_torch() -> None:
@@ -23,19 +27,38 @@ def test_importing_the_catalog_and_its_words_imports_no_torch() -> None:
     )
 
 
-def test_every_entry_says_what_its_instrument_is() -> None:
-    for entry in catalog.describe():
-        if entry.kind == "generator":
-            generator = catalog.generator(entry.name)
-            assert isinstance(generator, MusicGenerator)
-            assert generator.genome_kinds == entry.genome_kinds
-            assert generator.longest_seconds == entry.longest_seconds
-            assert (generator.name, generator.sample_rate) == (entry.name, entry.sample_rate)
-        else:
-            encoder = catalog.encoder(entry.name)
-            assert isinstance(encoder, AudioEncoder)
-            assert (encoder.name, encoder.sample_rate) == (entry.name, entry.sample_rate)
-        assert entry.licence
+@pytest.mark.parametrize("entry", catalog.describe(), ids=lambda entry: entry.name)
+def test_every_entry_says_what_its_instrument_is(entry: Entry) -> None:
+    instrument = (catalog.build_generator if entry.kind == "generator" else catalog.build_encoder)(entry.name)
+    assert (instrument.name, instrument.sample_rate) == (entry.name, entry.sample_rate)
+    assert entry.licence
+    if entry.kind == "generator":
+        assert isinstance(instrument, MusicGenerator)
+        assert instrument.genome_kinds == entry.genome_kinds
+        assert instrument.longest_seconds == entry.longest_seconds
+        assert instrument.licence == entry.licence
+    else:
+        assert isinstance(instrument, AudioEncoder)
+
+
+@pytest.mark.parametrize(
+    "entry", [entry for entry in catalog.describe() if entry.weights], ids=lambda entry: entry.name
+)
+def test_what_has_no_weights_here_says_which_how_large_which_licence_and_how_to_get_them(
+    entry: Entry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    ask = catalog.generator if entry.kind == "generator" else catalog.encoder
+    with pytest.raises(MissingWeightsError) as refused:
+        ask(entry.name)
+    assert entry.default_model is not None
+    for told in (entry.default_model, f"{entry.weights[0].gigabytes:g} GB", entry.licence, "manage.py fetch_models"):
+        assert told in str(refused.value)
+
+
+def test_a_device_that_is_not_here_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected one of this machine, got 'cuda:77'"):
+        catalog.generator("musicgen", device="cuda:77")
 
 
 def test_the_same_name_and_parameters_give_the_same_instance() -> None:
@@ -77,7 +100,7 @@ def test_an_instrument_is_ready_to_play() -> None:
 
 @pytest.mark.parametrize("name", ["soundfonts", "SoundFont", "sound-font"])
 def test_an_unknown_name_is_told_the_nearest(name: str) -> None:
-    for ask in (catalog.generator, catalog.lexicon, catalog.vocabulary):
+    for ask in (catalog.generator, catalog.lexicon, partial(catalog.prompt_space, input_type="text")):
         with pytest.raises(ValueError, match=r"unknown generator .* expected one of soundfont.*mean 'soundfont'"):
             ask(name)
 
@@ -96,8 +119,12 @@ def test_a_parameter_that_is_not_taken_is_refused_and_nothing_is_kept() -> None:
 
 
 def test_the_vocabulary_embeds_the_words_of_the_lexicon() -> None:
-    vocabulary = catalog.vocabulary("soundfont")
-    assert vocabulary is not None
+    vocabulary = catalog.prompt_space("soundfont", input_type="token_embeddings")
+    assert isinstance(vocabulary, TokenVocabulary)
+    assert vocabulary is catalog.prompt_space("soundfont", input_type="token_embeddings", soundfont_path="any")
+    assert catalog.prompt_space("soundfont", input_type="text") is None
+    with pytest.raises(ValueError, match="soundfont: expected text or token_embeddings, which it plays"):
+        catalog.prompt_space("soundfont", input_type="embeddings")
     genre = catalog.lexicon("soundfont")["genre"][0]
     embedded = vocabulary.embed([genre], length=2)
     assert embedded.shape[:2] == (1, 2)

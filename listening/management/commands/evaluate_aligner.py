@@ -17,6 +17,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--checkpoint", type=Path, help="the aligner (the shipped one)")
+        parser.add_argument("--generator", default="soundfont", help="what played its songs (%(default)s)")
+        parser.add_argument("--generator-model", help="its weights, by name on the hub or as a folder")
+        parser.add_argument("--encoder", default="spectral", help="what heard them (%(default)s)")
+        parser.add_argument("--encoder-model", help="its weights")
         parser.add_argument("--songs-file", type=Path, help="keep the played songs here, or take them from here")
         parser.add_argument("--threads", type=int, default=1, help="of torch, whose steps are small here (%(default)s)")
 
@@ -26,8 +30,9 @@ class Command(BaseCommand):
         from models_store.aligner import recipe, shipped
 
         torch.set_num_threads(options["threads"])
-        studio = recipe.embedded_studio()
+        named = {name: options[name] for name in ("generator", "encoder", "generator_model", "encoder_model")}
         try:
+            studio = recipe.studio(**named)
             checkpoint = options["checkpoint"] or shipped.path_of(studio.encoder.name)
             figures = recipe.check(
                 checkpoint, studio, songs_file=options["songs_file"], progress=options["verbosity"] > 0

@@ -1,12 +1,14 @@
-"""`train_aligner`: make an aligner for the embedded generator and encoder, as aligner/README.md says."""
+"""`train_aligner`: make an aligner for a generator and an encoder, as aligner/README.md says."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from models_store.aligner.config import Aggregation, Projection
 
 
 class Command(BaseCommand):
@@ -26,6 +28,22 @@ class Command(BaseCommand):
             help="lengths of the songs, taken in turn (%(default)s)",
         )
         parser.add_argument("--seed", type=int, default=1, help="of everything (%(default)s)")
+        parser.add_argument(
+            "--aggregation",
+            choices=get_args(Aggregation),
+            default="gating",
+            help="how the encoder's layers become one vector (%(default)s)",
+        )
+        parser.add_argument(
+            "--projection",
+            choices=get_args(Projection),
+            default="affine",
+            help="how that vector comes to the space of the listeners (%(default)s)",
+        )
+        parser.add_argument("--generator", default="soundfont", help="what plays the songs (%(default)s)")
+        parser.add_argument("--generator-model", help="its weights, by name on the hub or as a folder")
+        parser.add_argument("--encoder", default="spectral", help="what hears them (%(default)s)")
+        parser.add_argument("--encoder-model", help="its weights")
         parser.add_argument("--out", type=Path, required=True, help="the checkpoint to write")
         parser.add_argument("--songs-file", type=Path, help="keep the played songs here, or take them from here")
         parser.add_argument("--threads", type=int, default=1, help="of torch, whose steps are small here (%(default)s)")
@@ -36,11 +54,23 @@ class Command(BaseCommand):
         from models_store.aligner import recipe
 
         torch.set_num_threads(options["threads"])
-        made = recipe.Recipe(options["songs"], options["listeners"], tuple(options["seconds"]), options["seed"])
+        made = recipe.Recipe(
+            songs=options["songs"],
+            listeners=options["listeners"],
+            seconds=tuple(options["seconds"]),
+            seed=options["seed"],
+            aggregation=options["aggregation"],
+            projection_type=options["projection"],
+        )
         try:
             trained = recipe.make(
                 made,
-                recipe.embedded_studio(),
+                recipe.studio(
+                    generator=options["generator"],
+                    encoder=options["encoder"],
+                    generator_model=options["generator_model"],
+                    encoder_model=options["encoder_model"],
+                ),
                 out=options["out"],
                 songs_file=options["songs_file"],
                 progress=options["verbosity"] > 0,
