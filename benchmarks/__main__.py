@@ -14,6 +14,7 @@ from evomusic_site.environment import ROOT
 
 ALL = (
     *("soundfont", "listening_ear", "search", "generation", "llm"),
+    *("musicgen", "mert", "riffusion", "neural"),
     *("experiment", "loop", "closed_loop", "search_quality"),
 )
 

@@ -165,7 +165,10 @@ def searcher(variant: str, *, population: int, seed: int) -> Searcher:
     model = {"input_type": "token_embeddings"} if variant == CONTROL else {}
     configuration = config.parse({"evolution": {"search": search}, "music_generator": model})
     return build.searcher(
-        configuration, seed=seed, lexicon=catalog.lexicon(GENERATOR), vocabulary=catalog.vocabulary(GENERATOR)
+        configuration,
+        seed=seed,
+        lexicon=catalog.lexicon(GENERATOR),
+        space=catalog.prompt_space(GENERATOR, input_type=configuration.input_type),
     )
 
 

@@ -11,16 +11,22 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from evolution import broker, presence
+from models_store import catalog, weights
+from models_store.instruments import Entry
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; `remedy` is empty when it is well."""
+    """One thing that was looked at; `remedy` is empty when it is well.
+
+    optional: it is not here and nothing misses it.
+    """
 
     subject: str
     found: str
     well: bool = True
     remedy: str = ""
+    optional: bool = False
 
 
 def examine() -> list[Finding]:
@@ -39,9 +45,10 @@ def _machine() -> Iterator[Finding]:
 
 
 def _instruments() -> Iterator[Finding]:
-    from models_store import catalog
-
     for entry in catalog.describe():
+        if not entry.embedded:
+            yield from _pretrained(entry)
+            continue
         try:
             instrument = catalog.generator(entry.name) if entry.kind == "generator" else catalog.encoder(entry.name)
         except (OSError, ValueError, ImportError) as error:
@@ -55,6 +62,26 @@ def _instruments() -> Iterator[Finding]:
         yield Finding("aligner", f"shipped, {config.users} reference listeners")
     except (OSError, ValueError) as error:
         yield Finding("aligner", str(error), well=False, remedy="python manage.py train_aligner")
+
+
+def _pretrained(entry: Entry) -> Iterator[Finding]:
+    """Weights from elsewhere: nothing is wrong where there are none."""
+    there = []
+    for known in entry.weights:
+        try:
+            weights.locate(known.model)
+        except weights.MissingWeightsError:
+            continue
+        there.append(known.model)
+    can = f"{entry.plays}; up to {entry.longest_seconds:g} s; " if entry.kind == "generator" else ""
+    default = entry.weights[0]
+    account = ", with an account that agreed to it" if default.gated else ""
+    yield Finding(
+        f"{entry.kind} {entry.name}",
+        f"{', '.join(there) or 'no weights here'}; {can}{entry.sample_rate} Hz; {entry.licence}",
+        optional=not there,
+        remedy="" if there else f"manage.py fetch_models {entry.name} ({default.gigabytes:g} GB{account})",
+    )
 
 
 def _services() -> Iterator[Finding]:

@@ -21,11 +21,14 @@ import redis
 from evolution import broker, genomes, interruption, locks, presence, tasks
 from evolution.models import Evaluation, Recording
 from evolution.takes import Instruments, SoundFile, Take
+from models_store.instruments import find
 
 logger = logging.getLogger(__name__)
 
 CHUNKS_PER_PLAYER = 2
 SMALLEST_CHUNK, LARGEST_CHUNK = 2, 64
+LARGEST_BATCH = 512
+"""Of what a generator plays that is faster the more it plays at once: a message of 50 MB at most."""
 MOST_ATTEMPTS = 6
 EXPIRY = 1800  # seconds; a copy that no player acknowledged must not come back for ever
 PATIENCE = 1.0  # seconds without a reply after which the rows are looked at
@@ -104,8 +107,13 @@ def _rows(model: Any, keys: Iterable[str]) -> dict[str, Any]:
 def _cut(missing: dict[str, Take], *, instruments: Instruments, reply: str) -> list[_Chunk]:
     """Chunks of one length each, small enough that every player has some."""
     players = max(1, presence.count().get("player", 0))
-    size = math.ceil(len(missing) / (players * CHUNKS_PER_PLAYER))
-    size = min(max(size, SMALLEST_CHUNK), LARGEST_CHUNK)
+    generator = find("generator", instruments.generator)
+    if generator is not None and generator.batched:
+        chunks_per_player, largest = 1, LARGEST_BATCH
+    else:
+        chunks_per_player, largest = CHUNKS_PER_PLAYER, LARGEST_CHUNK
+    size = math.ceil(len(missing) / (players * chunks_per_player))
+    size = min(max(size, SMALLEST_CHUNK), largest)
     chunks = []
     for seconds in sorted({take.seconds for take in missing.values()}):
         alike = [(key, take) for key, take in missing.items() if take.seconds == seconds]

@@ -21,6 +21,7 @@ from evolution.search.searcher import Searcher, derived_seed
 from evolution.takes import Take
 from models_store import catalog, checkpoints
 from models_store.evaluation import Evaluations
+from models_store.generators.base import PromptSpace
 
 Waiting = Callable[[str], None] | None
 
@@ -39,13 +40,20 @@ def open_searcher(run: rows.Run) -> Searcher:
         configuration,
         seed=run.seed,
         lexicon=catalog.lexicon(configuration.music_model),
-        vocabulary=catalog.vocabulary(configuration.music_model),
+        space=prompt_space(configuration),
         prompts=_first_prompts(run, configuration, writer),
         writer=writer,
     )
     if run.searcher_state:
         searcher.restore(checkpoints.from_bytes(bytes(run.searcher_state)))
     return searcher
+
+
+def prompt_space(configuration: Configuration) -> PromptSpace | None:
+    """How the search of an experiment makes genomes of prompts; None: prompts are its genomes."""
+    played = runs.instruments_of(configuration)
+    parameters = {"input_type": configuration.input_type, **played.parameters}
+    return catalog.prompt_space(played.generator, **parameters)
 
 
 def _first_prompts(run: rows.Run, configuration: Configuration, writer: Writer | None) -> Sequence[str]:

@@ -20,8 +20,9 @@ from evolution.models import Evaluation, Recording
 from evolution.takes import Instruments
 from models_store import artefacts, audio, catalog
 from models_store.audio import Audio
-from models_store.evaluation import Evaluations, play
-from models_store.generators.base import Genomes
+from models_store.encoders.base import AudioEncoder
+from models_store.evaluation import Evaluations, hear, play
+from models_store.generators.base import Genomes, MusicGenerator
 
 logger = logging.getLogger(__name__)
 
@@ -99,11 +100,20 @@ def _evaluate(chunk: Chunk, items: Sequence[Chunk]) -> None:
     Evaluation.objects.bulk_create(_evaluation_rows(items, heard, seconds=seconds), ignore_conflicts=True)
 
 
+def _generator(chunk: Chunk) -> MusicGenerator:
+    wanted = chunk["instruments"]
+    return catalog.generator(wanted["generator"], device=wanted["device"], **wanted["parameters"])
+
+
+def _encoder(chunk: Chunk) -> AudioEncoder:
+    wanted = chunk["instruments"]
+    return catalog.encoder(wanted["encoder"], device=wanted["encoder_device"], **wanted["encoder_parameters"])
+
+
 def _play(chunk: Chunk, items: Sequence[Chunk]) -> Evaluations:
-    instruments = chunk["instruments"]
     return play(
-        catalog.generator(instruments["generator"], **instruments["parameters"]),
-        catalog.encoder(instruments["encoder"]),
+        _generator(chunk),
+        _encoder(chunk),
         _stack(items),
         seconds=chunk["seconds"],
         seeds=_seeds(items),
@@ -118,9 +128,7 @@ def _play_or_refuse(chunk: Chunk, item: Chunk) -> Evaluations:
     try:
         return _play(chunk, [item])
     except ValueError as refusal:
-        instruments = chunk["instruments"]
-        kinds = catalog.generator(instruments["generator"], **instruments["parameters"]).genome_kinds
-        if not isinstance(item["genome"], str) or "text" not in kinds:
+        if not isinstance(item["genome"], str) or "text" not in _generator(chunk).genome_kinds:
             raise
         plain = _play(chunk, [{**item, "genome": PLAIN_PROMPT}])
         logger.info("the prompt %.80r was refused: %s", item["genome"], refusal)
@@ -136,13 +144,13 @@ def _together(heard: Sequence[Evaluations]) -> Evaluations:
 
 def _hear(chunk: Chunk, items: Sequence[Chunk]) -> None:
     """A file as the mean of its windows, each as long as a candidate: embeddings and faults."""
-    encoder = catalog.encoder(chunk["instruments"]["encoder"])
+    encoder = _encoder(chunk)
     for item in items:
         started = time.monotonic()
         windows = audio.windows(audio.read(Path(item["file"])), seconds=chunk["seconds"])
         heard = _together(
             [
-                Evaluations(encoder.encode(batch), artefacts.measure(batch))
+                hear(encoder, batch)
                 for batch in (
                     Audio(windows.samples[start : start + WINDOWS_AT_ONCE], windows.sample_rate)
                     for start in range(0, len(windows.samples), WINDOWS_AT_ONCE)
@@ -176,12 +184,10 @@ def _bytes(embedding: Tensor) -> bytes:
 def _record(chunk: Chunk, items: Sequence[Chunk]) -> None:
     """Render for people: the embedding is of what is played, after the loudness was set."""
     started = time.monotonic()
-    instruments = chunk["instruments"]
-    generator = catalog.generator(instruments["generator"], **instruments["parameters"])
-    raw = generator.generate(_stack(items), seconds=chunk["seconds"], seeds=_seeds(items))
+    raw = _generator(chunk).generate(_stack(items), seconds=chunk["seconds"], seeds=_seeds(items))
     faults = artefacts.measure(raw)  # before the loudness is set: a limiter must not hide them
     sound = audio.normalise_loudness(raw, target_lufs=LOUDNESS_TARGET)
-    heard = Evaluations(embeddings=catalog.encoder(instruments["encoder"]).encode(sound), artefacts=faults)
+    heard = Evaluations(embeddings=_encoder(chunk).encode(sound), artefacts=faults)
     outlines, levels = audio.peaks(sound, bins=PEAKS), audio.loudness(sound)
     rows = _evaluation_rows(items, heard, seconds=(time.monotonic() - started) / len(items))
     for position, item in enumerate(items):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -85,10 +86,29 @@ def configuration(run: Run) -> config.Configuration:
 
 def instruments(run: Run) -> Instruments:
     """What plays and hears in a run."""
-    wanted = configuration(run)
-    name = wanted.music_model
-    parameters = {"soundfont_path": settings.SOUNDFONT} if name == "soundfont" and settings.SOUNDFONT else {}
-    return Instruments(generator=name, encoder=wanted.music_encoder, parameters=parameters)
+    return instruments_of(configuration(run))
+
+
+def instruments_of(wanted: config.Configuration) -> Instruments:
+    """What plays and hears in an experiment that is so configured."""
+    told, ear = wanted.instrument, wanted.encoder
+    if wanted.music_model == config.EMBEDDED_GENERATOR:
+        parameters = {"soundfont_path": settings.SOUNDFONT} if settings.SOUNDFONT else {}
+    else:
+        known: dict[str, Any] = {
+            "model": told.model,
+            "inference_steps": told.inference_steps,
+            "input_type": wanted.input_type,
+        }
+        parameters = {name: value for name, value in known.items() if value is not None}
+    return Instruments(
+        generator=wanted.music_model,
+        encoder=wanted.music_encoder,
+        parameters=parameters,
+        encoder_parameters={"model": ear.model} if ear.model and wanted.music_encoder != "spectral" else {},
+        device=told.device,
+        encoder_device=ear.device,
+    )
 
 
 def pause(run: Run) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,23 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class Instruments:
-    """What plays and what hears: the part of an evaluation that is the same for a whole run."""
+    """What plays and what hears: the part of an evaluation that is the same for a whole run.
+
+    parameters, encoder_parameters: what they are built with. device, encoder_device: where they run; None: a GPU
+    where there is one. It is no part of what is heard.
+    """
 
     generator: str = "soundfont"
     encoder: str = "spectral"
     parameters: dict[str, Any] = field(default_factory=dict)
+    encoder_parameters: dict[str, Any] = field(default_factory=dict)
+    device: str | None = None
+    encoder_device: str | None = None
+
+    @property
+    def ear(self) -> Any:
+        """What tells one ear from another, as JSON: the encoder's name, and how it is built where that is told."""
+        return [self.encoder, self.encoder_parameters] if self.encoder_parameters else self.encoder
 
 
 @dataclass(frozen=True)
@@ -34,7 +46,8 @@ class Take:
     def key(self, instruments: Instruments) -> str:
         """The hash of all that the sound and its embedding depend on."""
         genome = genomes.to_json(self.genome)
-        content = [VERSION, asdict(instruments), genome, self.seed, round(self.seconds, 6)]
+        played = {"generator": instruments.generator, "parameters": instruments.parameters, "encoder": instruments.ear}
+        content = [VERSION, played, genome, self.seed, round(self.seconds, 6)]
         return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=32).hexdigest()
 
 
@@ -51,5 +64,5 @@ class SoundFile:
 
     def key(self, instruments: Instruments) -> str:
         """The hash of all that its embedding depends on."""
-        content = [VERSION, instruments.encoder, self.digest, round(self.window, 6)]
+        content = [VERSION, instruments.ear, self.digest, round(self.window, 6)]
         return blake2b(json.dumps(content).encode(), digest_size=32).hexdigest()

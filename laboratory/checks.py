@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import torch
-
-from evolution import config, targets
+from evolution import config, generations, runs, targets
 from evolution.config import Configuration, Fault
 from evolution.search import build
 from evolution.search.asking import LLMError
 from evolution.search.prompt_writer import PromptWriter
+from laboratory import sounding
 from listening import profiles
-from models_store import catalog
+from models_store import catalog, devices, instruments, weights
 from models_store.aligner.model import AlignerV2
 
 
@@ -23,7 +22,9 @@ def check(configuration: Configuration, *, prompts: Sequence[str] = ()) -> None:
     prompts: the lines of its init_file.
     Raises evolution.config.ConfigurationError that tells all faults.
     """
-    faults = [*_instruments(configuration), *_devices(configuration), *_target(configuration)]
+    faults = [*sounding.faults(configuration), *_devices(configuration), *_target(configuration)]
+    if not faults:
+        faults += _weights(configuration)
     if not faults:
         faults += _listeners(configuration)
     if not faults:  # in this order: what costs a request comes last
@@ -32,41 +33,32 @@ def check(configuration: Configuration, *, prompts: Sequence[str] = ()) -> None:
         raise config.ConfigurationError(faults)
 
 
-def _instruments(configuration: Configuration) -> Iterator[Fault]:
-    """Generator and encoder are here, and the generator plays what is asked of it."""
-    known = {(entry.kind, entry.name): entry for entry in catalog.describe()}
-    for key, kind, name in (
-        ("music_model", "generator", configuration.music_model),
-        ("music_encoder", "encoder", configuration.music_encoder),
+def _weights(configuration: Configuration) -> Iterator[Fault]:
+    """The weights of generator and encoder are on this machine."""
+    player = instruments.find("generator", configuration.music_model)
+    ear = instruments.find("encoder", configuration.music_encoder)
+    for entry, section, model in (
+        (player, sounding.section_of_the_player(configuration), configuration.instrument.model),
+        (ear, "encoder", configuration.encoder.model),
     ):
-        if (kind, name) not in known:
-            here = ", ".join(entry.name for entry in catalog.describe() if entry.kind == kind)
-            yield Fault.at((key,), f"expected one that is installed here ({here}), got {name!r}")
-    entry = known.get(("generator", configuration.music_model))
-    if entry is None:
-        return
-    if configuration.input_type not in entry.genome_kinds:
-        section = "riffusion_pipeline" if configuration.music_model == "riffusion" else "music_generator"
-        plays = " or ".join(sorted(entry.genome_kinds))
-        yield Fault.at(
-            (section, "input_type"), f"expected {plays}, which {entry.name} plays, got {configuration.input_type!r}"
-        )
-    for key, seconds in (
-        ("duration", configuration.evolution.duration),
-        ("best_duration", configuration.evolution.best_duration),
-    ):
-        if seconds > entry.longest_seconds:
-            yield Fault.at(
-                ("evolution", key),
-                f"expected at most the {entry.longest_seconds:g} seconds that {entry.name} can play, got {seconds:g}",
-            )
+        if entry is None or entry.default_model is None:
+            continue
+        try:
+            weights.locate(model or entry.default_model, entry.weights)
+        except weights.MissingWeightsError as error:
+            yield Fault.at((section, "model"), str(error))
 
 
 def _devices(configuration: Configuration) -> Iterator[Fault]:
-    device = configuration.evolution.device
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there[device.split(":")[0]]:
-        yield Fault.at(("evolution", "device"), f"expected a device of this machine, got {device!r}, which it has not")
+    for location, device in (
+        (("evolution", "device"), configuration.evolution.device),
+        ((sounding.section_of_the_player(configuration), "device"), configuration.instrument.device),
+        (("encoder", "device"), configuration.encoder.device),
+    ):
+        try:
+            devices.choose(device)
+        except ValueError as error:
+            yield Fault.at(location, str(error).removeprefix("device: "))
 
 
 def _target(configuration: Configuration) -> Iterator[Fault]:
@@ -105,7 +97,8 @@ def _fits(aligner: AlignerV2, configuration: Configuration) -> None:
     """Raises ValueError for somebody's aligner that was trained for another encoder."""
     if configuration.user_model.aligner.abs_file_path is None:
         return
-    encoder = catalog.encoder(configuration.music_encoder)
+    played = runs.instruments_of(configuration)
+    encoder = catalog.encoder(played.encoder, device=played.encoder_device, **played.encoder_parameters)
     expected, got = (encoder.layers, encoder.dim), (aligner.config.layers, aligner.config.dim)
     if expected != got:
         raise ValueError(
@@ -129,7 +122,7 @@ def _search(configuration: Configuration, prompts: Sequence[str]) -> Iterator[Fa
             configuration,
             seed=0,
             lexicon=catalog.lexicon(configuration.music_model),
-            vocabulary=catalog.vocabulary(configuration.music_model),
+            space=generations.prompt_space(configuration),
             prompts=prompts,
             writer=writer,
         )

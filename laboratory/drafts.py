@@ -12,8 +12,7 @@ from django.conf import settings
 
 from evolution import config, targets
 from evolution.config import Configuration, ConfigurationError, Fault, redaction, yaml_lines
-from laboratory import places
-from models_store import catalog
+from laboratory import places, sounding
 from models_store.generators.soundfont import reading
 from models_store.generators.soundfont.vocabulary import PAD, TOKENS
 
@@ -62,7 +61,7 @@ def check(text: str) -> Configuration:
     """
     configuration = config.parse_text(text, allow_literal_secrets=False)
     settled, faults = places.settled(configuration)
-    faults += _instrument_faults(settled)
+    faults += sounding.faults(settled)
     if not faults:
         faults += _file_faults(settled)
     if not faults:
@@ -132,32 +131,6 @@ def _example(path: Path) -> Example:
             break
         head.append(line.lstrip("# ").rstrip())
     return Example(name=path.stem, head=" ".join(head).strip(), text=text)
-
-
-def _instrument_faults(configuration: Configuration) -> Iterator[Fault]:
-    entries = {(entry.kind, entry.name): entry for entry in catalog.describe()}
-    generator = entries.get(("generator", configuration.music_model))
-    if generator is None:
-        known = ", ".join(name for kind, name in entries if kind == "generator")
-        yield Fault.at(
-            ("music_model",), f"expected a generator that is installed ({known}), got {configuration.music_model}"
-        )
-    else:
-        section = "riffusion_pipeline" if configuration.music_model == "riffusion" else "music_generator"
-        if configuration.input_type not in generator.genome_kinds:
-            kinds = " or ".join(sorted(generator.genome_kinds))
-            message = f"expected {kinds}, which {generator.name} plays, got {configuration.input_type}"
-            yield Fault.at((section, "input_type"), message)
-        for key in ("duration", "best_duration"):
-            seconds = getattr(configuration.evolution, key)
-            if seconds > generator.longest_seconds:
-                message = f"expected at most {generator.longest_seconds:g} s for {generator.name}, got {seconds:g}"
-                yield Fault.at(("evolution", key), message)
-    if ("encoder", configuration.music_encoder) not in entries:
-        known = ", ".join(name for kind, name in entries if kind == "encoder")
-        yield Fault.at(
-            ("music_encoder",), f"expected an encoder that is installed ({known}), got {configuration.music_encoder}"
-        )
 
 
 def _file_faults(configuration: Configuration) -> list[Fault]:

@@ -15,7 +15,8 @@ from evolution.config import Configuration
 from evolution.config.searching import Mode
 from laboratory import drafts
 from laboratory.forms import UploadsForm
-from models_store import catalog
+from models_store import instruments
+from models_store.instruments import Entry
 
 DEFAULTS = Configuration()
 PASTED, LLM, DRAWN = "pasted", "LLM", ""
@@ -66,6 +67,18 @@ class SettingsForm(UploadsForm):
         label="What it is given",
         choices=[("", "what the search makes")] + [(kind, kind) for kind in ("text", "token_embeddings", "embeddings")],
     )
+    generator_model = forms.CharField(
+        required=False,
+        label="Its weights",
+        help_text="A name on the hub, such as facebook/musicgen-medium. Empty: those named below.",
+    )
+    inference_steps = forms.IntegerField(
+        required=False, min_value=1, max_value=1000, label="Steps of a diffusion", help_text="Empty: the model's own."
+    )
+    music_encoder = forms.ChoiceField(label="Ear", initial=DEFAULTS.music_encoder)
+    aligner = forms.ChoiceField(
+        required=False, label="Aligner", help_text="It has to know the ear. The shipped one knows spectral."
+    )
     duration = forms.FloatField(
         label="Seconds of a candidate", min_value=0.5, max_value=600.0, initial=DEFAULTS.evolution.duration
     )
@@ -99,15 +112,21 @@ class SettingsForm(UploadsForm):
 
     SEARCHING = ("mode", "fitness", "name", "noise_weight")
     SIZES = ("epochs", "generations", "population_size", "elites", "best_solutions")
-    SOUND = ("music_model", "input_type", "duration", "best_duration")
+    SOUND = ("music_model", "generator_model", "input_type", "inference_steps", "duration", "best_duration")
+    EAR = ("music_encoder", "aligner")
     VECTORS = ("subspace", "snap")
     START = ("initialization", "prompts_file", "target_music", "prompts_text")
     MODEL = ("api_uri", "model", "api_key", "temperature")
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        generators = [entry.name for entry in catalog.describe() if entry.kind == "generator"]
-        self.fields["music_model"].choices = [(name, name) for name in generators]  # type: ignore[attr-defined]
+        for field, kind in (("music_model", "generator"), ("music_encoder", "encoder")):
+            names = [entry.name for entry in self.instruments if entry.kind == kind]
+            self.fields[field].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+        self.fields["aligner"].choices = [  # type: ignore[attr-defined]
+            ("", "the shipped one"),
+            *((f"aligner/{path.name}", f"aligner/{path.name}") for path in _aligners()),
+        ]
         self.fields["initialization"].choices = [  # type: ignore[attr-defined]
             (DRAWN, "drawn from the generator's words"),
             *((f"prompts/{path.name}", f"prompts/{path.name}") for path in _pools()),
@@ -121,6 +140,7 @@ class SettingsForm(UploadsForm):
             ("Search", self.SEARCHING),
             ("Sizes", self.SIZES),
             ("Sound", self.SOUND),
+            ("Ear", self.EAR),
             ("Start and target", self.START),
             ("Vector searches", self.VECTORS),
             ("Language model", self.MODEL),
@@ -141,6 +161,11 @@ class SettingsForm(UploadsForm):
             self.add_error("api_uri", "Expected an address without user, password or key: the key has a field below.")
         return cleaned
 
+    @property
+    def instruments(self) -> tuple[Entry, ...]:
+        """What may be chosen, and what it can do."""
+        return instruments.ENTRIES
+
     def text(self) -> str:
         """The configuration as YAML."""
         return yaml.safe_dump(_without_none(self._mapping()), sort_keys=False, allow_unicode=True, width=100)
@@ -151,8 +176,16 @@ class SettingsForm(UploadsForm):
         return {
             "epochs": given["epochs"],
             "music_model": given["music_model"],
-            "music_generator": {"input_type": given["input_type"] or None},
-            "user_model": {"best_solutions": given["best_solutions"]},
+            "music_encoder": given["music_encoder"],
+            "riffusion_pipeline" if given["music_model"] == "riffusion" else "music_generator": {
+                "model": given["generator_model"] or None,
+                "input_type": given["input_type"] or None,
+                "inference_steps": given["inference_steps"],
+            },
+            "user_model": {
+                "aligner": {"abs_file_path": given["aligner"] or None},
+                "best_solutions": given["best_solutions"],
+            },
             "evolution": {
                 "exp_name": given["name"],
                 "generations": given["generations"],
@@ -191,6 +224,10 @@ class SettingsForm(UploadsForm):
 
 def _pools() -> list[Path]:
     return sorted(Path(settings.BASE_DIR, "prompts").glob("*.txt"))
+
+
+def _aligners() -> list[Path]:
+    return sorted(Path(settings.BASE_DIR, "aligner").glob("*.pt"))
 
 
 def _without_none(mapping: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from evolution.config.reading import dump, load, parse, parse_text, to_yaml
 from evolution.config.schema import (
     EMBEDDED_GENERATOR,
     Aligner,
+    AudioEncoder,
     Configuration,
     Evolution,
     Fitness,
@@ -39,6 +40,7 @@ __all__ = [
     "TEXT_MODES",
     "VECTOR_MODES",
     "Aligner",
+    "AudioEncoder",
     "Configuration",
     "ConfigurationError",
     "Evolution",

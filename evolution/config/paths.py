@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from evolution.config.faults import ConfigurationError, Fault, Location
-from evolution.config.schema import Configuration
+from evolution.config.schema import AudioEncoder, Configuration, MusicGenerator
+
+Weighted = TypeVar("Weighted", MusicGenerator, AudioEncoder)
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 """No blanks, and nothing that ends a line."""
@@ -24,11 +27,19 @@ def resolved(configuration: Configuration, *, folders: Sequence[Path]) -> Config
         candidates = [(folder / Path(path).expanduser()).absolute() for folder in folders]
         return str(next((each for each in candidates if each.exists()), candidates[0]))
 
+    def folder(section: Weighted) -> Weighted:
+        """A model that is a folder; a name on the hub stays a name."""
+        found = absolute(section.model)
+        return section.model_copy(update={"model": found}) if found and Path(found).is_dir() else section
+
     evolution, user_model = configuration.evolution, configuration.user_model
     fitness = evolution.fitness.model_copy(update={"target_music": absolute(evolution.fitness.target_music)})
     aligner = user_model.aligner.model_copy(update={"abs_file_path": absolute(user_model.aligner.abs_file_path)})
     return configuration.model_copy(
         update={
+            "music_generator": folder(configuration.music_generator),
+            "riffusion_pipeline": folder(configuration.riffusion_pipeline),
+            "encoder": folder(configuration.encoder),
             "user_model": user_model.model_copy(update={"aligner": aligner}),
             "evolution": evolution.model_copy(
                 update={"init_file": absolute(evolution.init_file), "fitness": fitness},

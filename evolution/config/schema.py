@@ -37,7 +37,8 @@ Generator = Literal[
     "soundfont", "musicgen", "riffusion", "musicldm", "audioldm2", "stable-audio", "stable-audio-3", "ace-step"
 ]
 GeneratorName = Annotated[Generator, folded(*get_args(Generator))]
-EncoderName = Annotated[Literal["spectral", "mert"], folded("spectral", "mert")]
+Encoder = Literal["spectral", "mert", "clap"]
+EncoderName = Annotated[Encoder, folded(*get_args(Encoder))]
 
 
 class MusicGenerator(Section):
@@ -59,11 +60,21 @@ class MusicGenerator(Section):
     device: Device | None = Field(default=None, description="Where it runs; absent: a GPU where there is one.")
 
 
+class AudioEncoder(Section):
+    """What hears the music, where `music_encoder` names one with weights."""
+
+    model: OptionalText = Field(
+        default=None, description="The weights, by their name on the hub or as a folder, for mert and clap."
+    )
+    device: Device | None = Field(default=None, description="Where it runs; absent: a GPU where there is one.")
+
+
 class Aligner(Section):
     """The model of what listeners like."""
 
     abs_file_path: FilePath = Field(
-        default=None, description="An aligner's checkpoint; absent: the shipped one for the encoder in use."
+        default=None,
+        description="An aligner's checkpoint, ours or the prototype's; absent: the one in `aligner/` for the encoder.",
     )
 
 
@@ -245,6 +256,7 @@ class Configuration(Section):
     music_encoder: EncoderName = Field(default="spectral", description="What hears the music.")
     music_generator: MusicGenerator = MusicGenerator()
     riffusion_pipeline: MusicGenerator = MusicGenerator()
+    encoder: AudioEncoder = AudioEncoder()
     user_model: UserModel = UserModel()
     evolution: Evolution = Evolution()
 

@@ -18,7 +18,7 @@ from evolution.search.prompt_ga import PromptGA
 from evolution.search.random_search import RandomSearch
 from evolution.search.searcher import Searcher, derived_seed
 from evolution.search.token_ga import TokenGA
-from models_store.generators.base import TokenVocabulary
+from models_store.generators.base import PromptSpace, TokenVocabulary
 from models_store.prompts import Lexicon
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def searcher(
     *,
     seed: int,
     lexicon: Lexicon,
-    vocabulary: TokenVocabulary | None = None,
+    space: PromptSpace | None = None,
     prompts: Sequence[str] = (),
     writer: Writer | None = None,
 ) -> Searcher:
@@ -41,7 +41,8 @@ def searcher(
 
     seed: of everything that the search draws.
     lexicon: the words of the prompts that it draws.
-    vocabulary: the generator's tokens; whatever does not search prompts needs it.
+    space: how the generator's prompts become numbers; whatever does not search prompts needs it, and the token GA
+        and `snap` need its tokens.
     prompts: what the first population is sampled from; none: drawn from the lexicon.
     writer: a language model; the LLM modes need it.
     Raises ValueError for a mode without what it needs, and for what the search itself refuses.
@@ -56,9 +57,9 @@ def searcher(
     if mode == "random" and configuration.input_type == "text":
         size = configuration.evolution.search.population_size
         return RandomSearch(population_size=size, seed=seed, lexicon=lexicon, pool=prompts)
-    if vocabulary is None:
-        raise ValueError(f"search.mode {mode!r}: expected a generator with a token vocabulary, got none")
-    return _in_tokens(configuration, seed, lexicon, vocabulary, prompts)
+    if space is None:
+        raise ValueError(f"search.mode {mode!r}: expected a generator that plays embeddings, got none")
+    return _in_numbers(configuration, seed, lexicon, space, prompts)
 
 
 def _written(
@@ -121,23 +122,23 @@ def _prompt_ga(configuration: Configuration, seed: int, lexicon: Lexicon, prompt
     )
 
 
-def _in_tokens(
-    configuration: Configuration, seed: int, lexicon: Lexicon, vocabulary: TokenVocabulary, prompts: Sequence[str]
+def _in_numbers(
+    configuration: Configuration, seed: int, lexicon: Lexicon, space: PromptSpace, prompts: Sequence[str]
 ) -> Searcher:
     search, length = configuration.evolution.search, configuration.evolution.max_seq_len
     size = search.population_size
     pool = (*prompts, *_shipped_pool())
     if search.mode == "random":
-        return RandomSearch(
-            population_size=size, seed=seed, lexicon=lexicon, pool=prompts, vocabulary=vocabulary, length=length
-        )
+        return RandomSearch(population_size=size, seed=seed, lexicon=lexicon, pool=prompts, space=space, length=length)
     first = _beginning(configuration, seed, lexicon, prompts)
     if search.mode == "token GA":
+        if not isinstance(space, TokenVocabulary):
+            raise ValueError("search.mode 'token GA': expected a generator with a token vocabulary, got none")
         return TokenGA(
             initial_prompts=first,
             population_size=size,
             seed=seed,
-            vocabulary=vocabulary,
+            vocabulary=space,
             length=length,
             pool=pool,
             elites=search.elites,
@@ -146,7 +147,7 @@ def _in_tokens(
         )
     from evolution.search.vectors.build import vector_searcher  # evotorch takes seconds to import
 
-    return vector_searcher(search, length=length, seed=seed, vocabulary=vocabulary, initial_prompts=first, pool=pool)
+    return vector_searcher(search, length=length, seed=seed, space=space, initial_prompts=first, pool=pool)
 
 
 def _beginning(configuration: Configuration, seed: int, lexicon: Lexicon, prompts: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from evolution.search.candidates import Candidate, Scores
 from evolution.search.searcher import MOST_SEED, Evaluate, Population, Searcher
 from models_store import prompts
-from models_store.generators.base import TokenVocabulary
+from models_store.generators.base import PromptSpace
 from models_store.prompts import Lexicon
 
 DRAWN = "random draw"
@@ -20,7 +20,7 @@ class RandomSearch(Searcher):
 
     lexicon: the words that prompts are made of.
     pool: prompts to draw from instead; within a generation none comes twice before all have come.
-    vocabulary: embeds the prompts as genomes [length, dim]; None: the prompts are the genomes.
+    space: embeds the prompts as genomes [length, dim]; None: the prompts are the genomes.
     length: tokens of an embedded genome.
     Nothing is learned, so the previous population is not scored again. Raises ValueError for neither words nor pool.
     """
@@ -34,7 +34,7 @@ class RandomSearch(Searcher):
         seed: int,
         lexicon: Lexicon | None = None,
         pool: Sequence[str] = (),
-        vocabulary: TokenVocabulary | None = None,
+        space: PromptSpace | None = None,
         length: int = 25,
     ) -> None:
         super().__init__(population_size=population_size, seed=seed)
@@ -42,7 +42,7 @@ class RandomSearch(Searcher):
             raise ValueError("random search: expected a lexicon or a pool of prompts to draw from, got neither")
         self._lexicon = lexicon
         self._pool = tuple(pool)
-        self._vocabulary = vocabulary
+        self._space = space
         self._length = length
 
     def _first(self) -> Population:
@@ -56,11 +56,11 @@ class RandomSearch(Searcher):
         rng = self._rng()
         texts = self._texts(rng)
         seeds = rng.sample(range(MOST_SEED), len(texts))
-        if self._vocabulary is None:
+        if self._space is None:
             made = zip(texts, seeds, strict=True)
             return tuple(Candidate(text, seed, text, operators=operators) for text, seed in made)
-        genomes = self._vocabulary.embed(texts, length=self._length)  # [N, length, dim]
-        named = zip(genomes, seeds, self._vocabulary.nearest(genomes), strict=True)
+        genomes = self._space.embed(texts, length=self._length)  # [N, length, dim]
+        named = zip(genomes, seeds, self._space.nearest(genomes), strict=True)
         return tuple(Candidate(genome.numpy(), seed, name, operators=operators) for genome, seed, name in named)
 
     def _texts(self, rng: random.Random) -> list[str]:

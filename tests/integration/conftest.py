@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 from celery.contrib.testing.worker import start_worker
 from django.db import connections
+from django.test import Client
 from django.utils import timezone
 
-from evolution.models import Evaluation, Recording, Round
+from evolution.models import Evaluation, Experiment, Recording, Round
 from evomusic_site import services, settings
 from evomusic_site.celery import app
+from laboratory import experiments
 from listening import listeners
-from listening.models import Listener, Playlist, PlaylistTrack, Track
+from listening.models import Listener, Playlist, PlaylistTrack, Track, User
+from tests.integration import panel
 
 
 @pytest.fixture(scope="session")
@@ -119,3 +122,14 @@ def workers(transactional_db: None, redis_url: str) -> Iterator[None]:
         presence.present("player"),
     ):
         yield
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    client.force_login(User.objects.create_user("ada", is_staff=True))
+    return client
+
+
+@pytest.fixture
+def made() -> Experiment:
+    return experiments.create(panel.SMALL, author="ada")

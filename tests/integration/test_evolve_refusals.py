@@ -45,13 +45,24 @@ BAD_KEYS = [
     ),
     ({f"{SEARCH}mode": "SNES", f"{SEARCH}evotorch": {"stdev": 1.0}}, r"stdev.*known are .*stdev_init"),
     ({"evolution__durations": 1.0}, r"durations: unknown key.*did you mean duration"),
-    ({"evolution__best_duration": 3600.0}, r"best_duration: expected at most the 600 seconds that soundfont"),
-    ({"music_model": "musicgen"}, r"music_model: expected .* \(.*soundfont.*\), got 'musicgen'"),
+    ({"evolution__best_duration": 3600.0}, r"best_duration: expected at most the 600 s that soundfont"),
+    (
+        {"music_model": "musicgen"},
+        r"music_generator\.model: the weights of facebook/musicgen-small \(about .*fetch_models",
+    ),
+    ({"music_model": "musicgen", "music_generator": {"model": "a b"}}, r"model: a b: expected a folder, or the name"),
+    ({"music_encoder": "mert"}, r"encoder\.model: the weights of m-a-p/MERT-v1-95M"),
+    ({"music_model": "ace-step", f"{SEARCH}mode": "SNES"}, r"input_type: expected text, which ace-step plays"),
+    (
+        {"music_model": "musicgen", "music_generator": {"inference_steps": 9}},
+        r"inference_steps: expected none: musicgen is no diffusion, got 9",
+    ),
+    ({"music_model": "musicgen", "music_generator": {"device": "cuda:77"}}, r"generator\.device: expected one of this"),
     ({"music_generator": {"input_type": "embeddings"}, f"{SEARCH}mode": "SNES"}, r"input_type: expected .*token_emb"),
     ({"user_model__users": [{"user_type": "synth", "target_user_id": 10**6}]}, r"expected a reference listener .*10"),
     ({"user_model__users": [{"user_type": "real", "target_user_id": 1}]}, r"user_type: expected synth: .* panel"),
     ({"user_model__aligner": {"abs_file_path": "none.pt"}}, r"abs_file_path: expected a checkpoint, got .*none\.pt"),
-    ({"evolution__device": "cuda:77"}, r"device: expected a device of this machine, got 'cuda:77'"),
+    ({"evolution__device": "cuda:77"}, r"device: expected one of this machine, got 'cuda:77'"),
 ]
 
 

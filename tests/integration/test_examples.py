@@ -11,13 +11,17 @@ import yaml
 
 from evolution.models import Candidate
 from evomusic_site.environment import ROOT
+from models_store.aligner import shipped
+from models_store.aligner.model import AlignerConfig, AlignerV2
 from tests.integration.evolving import evolve, history, rows
+from tests.random_models import mert, musicgen, riffusion
 from tests.unit.llm_server import LLMServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 SIZE = 10
+TINY_MERT = (3, 32)  # layers and numbers in each
 
 
 def smaller(example, folder, endpoint):
@@ -32,9 +36,27 @@ def smaller(example, folder, endpoint):
         evolution["LLM"]["api_uri"] = endpoint
     if evolution["fitness"]["mode"] == "music":
         soundfile.write(folder / evolution["fitness"]["target_music"], np.sin(np.arange(48_000) / 20), 16_000)
+    if content.get("music_encoder") == "mert":
+        with_tiny_models(content, folder)
     file = folder / example.name
     file.write_text(yaml.safe_dump(content))
     return file, evolution
+
+
+def with_tiny_models(content, folder):
+    """Random models of the true architectures in place of those that are fetched, and an aligner for their ear."""
+    name = content["music_model"]
+    section = content.setdefault("riffusion_pipeline" if name == "riffusion" else "music_generator", {})
+    section["model"] = str({"musicgen": musicgen, "riffusion": riffusion}[name].write(folder / "generator"))
+    content["encoder"] = {"model": str(mert.write(folder / "ear"))}
+    aligner = AlignerV2(AlignerConfig(users=2, layers=TINY_MERT[0], dim=TINY_MERT[1]))
+    shipped.save(aligner, folder / "aligner.pt", notes={})
+    content["user_model"]["aligner"]["abs_file_path"] = "aligner.pt"
+    search = content["evolution"]["search"]
+    if "subspace" in search:
+        search["subspace"] = 4
+    if "inference_steps" in section:
+        section["inference_steps"] = 2
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -53,7 +75,9 @@ def test_an_example_runs_from_beginning_to_end(example, tmp_path, monkeypatch):
         assert history(out)
         assert len(rows(out / "candidates.csv")) == SIZE * len(history(out))
         assert (out / "tracks" / "playlist.m3u8").exists()
-    played = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())["music_generator"]["input_type"]
+    described = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
+    section = "riffusion_pipeline" if described["music_model"] == "riffusion" else "music_generator"
+    played = described[section]["input_type"]
     texts = [isinstance(genome, str) for genome in Candidate.objects.values_list("genome", flat=True)]
     assert all(texts) if played == "text" else not any(texts) or played is None
 

@@ -8,35 +8,18 @@ from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 
 from evolution import config, runs
 from evolution.models import Experiment, Run
 from laboratory import drafts, experiments, places
 from listening import trials
-from listening.models import User
+from tests.integration.panel import post_text, shown_text
 from tests.unit.test_config_redaction import BROKEN, PLAIN, VALID
 
 pytestmark = pytest.mark.django_db
 
 SMALL = "evolution:\n  exp_name: small\n  search:\n    mode: prompt GA\n    population_size: 4\n"
 VECTORS = "evolution:\n  search:\n    mode: SNES\n    population_size: 8\n"
-
-
-@pytest.fixture
-def staff(client: Client) -> Client:
-    client.force_login(User.objects.create_user("ada", is_staff=True))
-    return client
-
-
-def post_text(staff: Client, text: str, **more: object):
-    return staff.post("/laboratory/new/", {"way": "text", "text": text, "make": "", **more})
-
-
-def shown_text(content: str) -> str:
-    match = re.search(r'<textarea name="text"[^>]*>\n(.*?)</textarea>', content, re.DOTALL)
-    assert match
-    return html.unescape(match[1])
 
 
 # secrets
@@ -143,7 +126,7 @@ def test_what_the_panel_says_of_a_subspace_is_what_the_search_says():
         with pytest.raises(config.ConfigurationError) as refused:
             drafts.check(text)
         told = int(re.search(r"at most (\d+), the number of directions", str(refused.value))[1])
-        vocabulary = catalog.vocabulary("soundfont")
+        vocabulary = catalog.prompt_space("soundfont", input_type="token_embeddings")
         pool = vocabulary.embed(config.read_prompts("prompts/pool.txt"), length=length)
         with pytest.raises(ValueError, match=r"expected at most \d+") as limit:
             subspace.PrincipalSubspace(pool, directions=10_000)

@@ -134,7 +134,7 @@ def test_the_schema_refuses_the_sizes_that_the_search_refuses(mode: str, given: 
     pool, outcomes = embedded(60), set()
     for size, elites in product((2, 3, 4, 5, 7, 8, 9), (0.0, 0.1, 0.5)):
         search = {"mode": mode, "population_size": size, "elites": elites, "evotorch": given}
-        common = {"initial": pool[:size], "seed": 1, "vocabulary": WORDS, "pool": pool, "evotorch_parameters": given}
+        common = {"initial": pool[:size], "seed": 1, "space": WORDS, "pool": pool, "evotorch_parameters": given}
         by_search = is_made(partial(DISTRIBUTION_SEARCHES[mode], population_size=size, elites=elites, **common))
         assert is_made(partial(config.parse, {"search": search})) == by_search, (size, elites)
         outcomes.add(by_search)

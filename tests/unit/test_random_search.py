@@ -19,7 +19,7 @@ def text_search(seed: int = 1) -> RandomSearch:
 
 
 def vector_search(seed: int = 1, **settings: object) -> RandomSearch:
-    return RandomSearch(population_size=16, seed=seed, vocabulary=WORDS, length=LENGTH, **settings)  # type: ignore[arg-type]
+    return RandomSearch(population_size=16, seed=seed, space=WORDS, length=LENGTH, **settings)  # type: ignore[arg-type]
 
 
 class Deaf:
@@ -93,7 +93,7 @@ def test_a_saved_search_draws_what_an_undisturbed_one_does() -> None:
 
 def test_it_does_not_improve() -> None:
     listener = Listener(1)
-    searcher = RandomSearch(population_size=100, seed=1, vocabulary=WORDS, length=LENGTH, lexicon=LEXICON)
+    searcher = RandomSearch(population_size=100, seed=1, space=WORDS, length=LENGTH, lexicon=LEXICON)
     means = [searcher.step(listener).mean for _ in range(6)]
     assert abs(np.mean(means[3:]) - np.mean(means[:3])) < 0.1
 

@@ -27,7 +27,7 @@ CHAIN = (
 
 def search(seed: int = 1, size: int = 24, operators: Sequence[VectorOperator] = CHAIN, **settings: Any) -> VectorGA:
     return VectorGA(
-        initial=embedded(size), population_size=size, seed=seed, vocabulary=WORDS, operators=operators, **settings
+        initial=embedded(size), population_size=size, seed=seed, space=WORDS, operators=operators, **settings
     )
 
 

@@ -47,7 +47,7 @@ VARIANTS = [
 
 def search(mode: str, seed: int = 1, size: int = 24, **settings: Any) -> VectorSearcher:
     evotorch = settings.pop("evotorch", {})
-    common = {"initial": embedded(size), "population_size": size, "seed": seed, "vocabulary": WORDS, "pool": POOL}
+    common = {"initial": embedded(size), "population_size": size, "seed": seed, "space": WORDS, "pool": POOL}
     if mode == "GA":
         return VectorGA(**{**common, **settings}, operators=GA, evotorch_parameters=evotorch)
     return DISTRIBUTION_SEARCHES[mode](**{**common, "elites": 0.0, **settings}, evotorch_parameters=evotorch)
@@ -283,7 +283,7 @@ def test_a_state_of_another_subspace_is_refused_and_changes_nothing() -> None:
         ("CEM", {"evotorch": {"parenthood_ratio": 0.05}}, "parenthood_ratio: expected a share of at least two"),
         ("CEM", {"evotorch": {"parenthood_ratio": "half"}}, "parenthood_ratio: .*got 'half'"),
         ("CMAES", {"evotorch": {"c_mu": "large"}}, "CMAES: "),
-        ("SNES", {"snap": True, "vocabulary": None}, "snap: expected a vocabulary"),
+        ("SNES", {"snap": True, "space": None}, "snap: expected a vocabulary"),
         ("SNES", {"subspace": 400}, r"subspace: expected at most \d+"),
         ("SNES", {"pool": POOL[:, :3]}, r"pool: expected \[P, 6, 8\], got \(300, 3, 8\)"),
     ],
@@ -314,7 +314,7 @@ def test_a_configuration_builds_the_search_it_describes(mode: str) -> None:
         {"search": {"mode": mode, "population_size": 8, "subspace": 5, "snap": True}}
     ).evolution.search
     built = vector_searcher(
-        described, length=4, seed=1, vocabulary=WORDS, initial_prompts=texts(8), pool=texts(100, seed=3)
+        described, length=4, seed=1, space=WORDS, initial_prompts=texts(8), pool=texts(100, seed=3)
     )
     assert built.mode == mode
     first, second = (built.step(Listener(1)) for _ in range(2))
@@ -328,7 +328,7 @@ def test_a_configuration_builds_the_search_it_describes(mode: str) -> None:
 def test_a_search_of_another_kind_is_not_built_here() -> None:
     described = config.parse({"search": {"mode": "prompt GA", "population_size": 8}}).evolution.search
     with pytest.raises(ValueError, match=r"expected one of GA, CMAES, SNES, PGPE, XNES, CEM .* got 'prompt GA'"):
-        vector_searcher(described, length=4, seed=1, vocabulary=WORDS, initial_prompts=texts(8))
+        vector_searcher(described, length=4, seed=1, space=WORDS, initial_prompts=texts(8))
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -13,7 +13,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "evomusic_site.settings"
 import evomusic_site.asgi
 from django.urls import get_resolver
 get_resolver().url_patterns
-heavy = {"torch", "torchaudio", "evotorch", "scipy", "sklearn", "matplotlib", "pandas"}
+heavy = {"torch", "torchaudio", "evotorch", "scipy", "sklearn", "matplotlib"}
+heavy |= {"transformers", "diffusers", "huggingface_hub", "safetensors"}
 print(sorted(heavy & set(sys.modules)))
 """
 

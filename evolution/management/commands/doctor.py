@@ -20,5 +20,6 @@ class Command(BaseCommand):
         table = Table("", "what", "is", "how to get it", title="EvoMusic")
         findings = diagnosis.examine()
         for one in findings:
-            table.add_row("[green]ok[/]" if one.well else "[yellow]missing[/]", one.subject, one.found, one.remedy)
+            mark = "[dim]not here[/]" if one.optional else "[green]ok[/]" if one.well else "[yellow]missing[/]"
+            table.add_row(mark, one.subject, one.found, one.remedy)
         Console().print(table)

@@ -15,7 +15,7 @@ from evolution.search.candidates import Candidate, Generation, genome_bytes
 from evolution.search.lineage import plain
 from evolution.search.searcher import Evaluate, Population, Searcher, derived_seed
 from evolution.search.subspace import FullSpace, PrincipalSubspace
-from models_store.generators.base import TokenVocabulary
+from models_store.generators.base import PromptSpace, TokenVocabulary
 
 _NARROWEST = 1e-3
 
@@ -39,14 +39,14 @@ class VectorSearcher(Searcher):
     """A search over [tokens, dim], in coordinates of its own.
 
     initial: float [population_size, tokens, dim], usually embedded prompts: the first generation.
-    vocabulary: names the genomes by their nearest tokens, and its embeddings bound a search in the full space;
+    space: names the genomes, and the embeddings of its tokens, where it has some, bound a search of every number;
         without one prompts are "".
     pool: float [P, tokens, dim], embedded prompts that tell how genomes usually differ; None: the initial ones.
     subspace: search this many principal directions of the pool instead of every number; the first generation too is
         then what of the initial genomes lies in them.
     snap: move every position to its nearest token before it is played; the coordinates stay where they are.
     The seed of a genome is derived from its numbers and the run's seed, so equal genomes are equal candidates.
-    Raises ValueError for genomes of other shapes, more directions than the pool has, or `snap` without a vocabulary.
+    Raises ValueError for genomes of other shapes, more directions than the pool has, or `snap` without tokens.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class VectorSearcher(Searcher):
         initial: Tensor,
         population_size: int,
         seed: int,
-        vocabulary: TokenVocabulary | None = None,
+        space: PromptSpace | None = None,
         pool: Tensor | None = None,
         subspace: int | None = None,
         snap: bool = False,
@@ -69,13 +69,13 @@ class VectorSearcher(Searcher):
         pool = initial if pool is None else pool
         if pool.ndim != 3 or pool.shape[1:] != initial.shape[1:]:
             raise ValueError(f"pool: expected [P, {initial.shape[1]}, {initial.shape[2]}], got {tuple(pool.shape)}")
-        if snap and vocabulary is None:
+        if snap and not isinstance(space, TokenVocabulary):
             raise ValueError("snap: expected a vocabulary whose tokens to move to, got none")
-        self._vocabulary = vocabulary
+        self._prompts = space
         self._snap = snap
         self._space = FullSpace(pool) if subspace is None else PrincipalSubspace(pool, directions=subspace)
         self._initial = self._space.encode(initial)
-        self._bounds = self._box(pool, vocabulary if subspace is None else None)
+        self._bounds = self._box(pool, space if subspace is None else None)
         self._memory = Memory(self._initial)
         self._next: Memory | None = None
 
@@ -123,27 +123,25 @@ class VectorSearcher(Searcher):
     def candidates(self, coordinates: Tensor) -> Population:
         """Coordinates [N, length] as candidates without a history."""
         genomes = self._space.decode(plain(coordinates))  # [N, tokens, dim]
-        named = [""] * len(genomes)
-        if self._vocabulary is not None:
-            ids = self._vocabulary.nearest_ids(genomes)
-            named = self._vocabulary.prompts(ids)
-            genomes = self._vocabulary.embeddings[ids] if self._snap else genomes
+        if self._snap and isinstance(self._prompts, TokenVocabulary):
+            genomes = self._prompts.embeddings[self._prompts.nearest_ids(genomes)]
+        named = [""] * len(genomes) if self._prompts is None else self._prompts.nearest(genomes)
         made = [Candidate(genome.numpy(), 0, prompt) for genome, prompt in zip(genomes, named, strict=True)]
         return tuple(replace(each, seed=derived_seed(self.seed, genome_bytes(each))) for each in made)
 
     def _first(self) -> Population:
         return self.candidates(self._initial)
 
-    def _box(self, pool: Tensor, vocabulary: TokenVocabulary | None) -> tuple[Tensor, Tensor]:
-        """The smallest box that holds the pool, the initial genomes and the vocabulary: 2 x [length].
+    def _box(self, pool: Tensor, space: PromptSpace | None) -> tuple[Tensor, Tensor]:
+        """The smallest box that holds the pool, the initial genomes and the tokens: 2 x [length].
 
         In the full space every position gets the same box: any token may stand anywhere.
         """
         points = torch.cat([self._space.encode(pool), self._initial])
         if isinstance(self._space, FullSpace):
             points = points.reshape(-1, self.shape[1])
-            if vocabulary is not None:
-                points = torch.cat([points, vocabulary.embeddings.detach().to("cpu", torch.float32)])
+            if isinstance(space, TokenVocabulary):
+                points = torch.cat([points, space.embeddings.detach().to("cpu", torch.float32)])
         low, high = points.amin(dim=0), points.amax(dim=0)
         # evotorch's polynomial mutation divides by the width of the box
         flat = high - low < _NARROWEST

@@ -12,7 +12,10 @@ from evolution.search.vectors.cmaes import CMAESSearch
 from evolution.search.vectors.distributions import DistributionSearch
 from evolution.search.vectors.ga import VectorGA, VectorOperator
 from evolution.search.vectors.gaussians import CEMSearch, PGPESearch, SNESSearch, XNESSearch
-from models_store.generators.base import TokenVocabulary
+from models_store.generators.base import PromptSpace
+
+_MOST_POOL_NUMBERS = 2**24
+"""In all genomes of the pool: 128 MB in double precision, of which a principal component analysis makes copies."""
 
 DISTRIBUTION_SEARCHES: Mapping[str, type[DistributionSearch]] = MappingProxyType(
     {search.mode: search for search in (CMAESSearch, SNESSearch, PGPESearch, XNESSearch, CEMSearch)}
@@ -24,7 +27,7 @@ def vector_searcher(
     *,
     length: int,
     seed: int,
-    vocabulary: TokenVocabulary,
+    space: PromptSpace,
     initial_prompts: Sequence[str],
     pool: Sequence[str] = (),
 ) -> Searcher:
@@ -34,12 +37,13 @@ def vector_searcher(
     pool: the prompts that tell how genomes differ; none: the initial ones.
     Raises ValueError for another mode and for everything that the searches refuse.
     """
+    initial = space.embed(initial_prompts, length=length)
     common: dict[str, Any] = {
-        "initial": vocabulary.embed(initial_prompts, length=length),
-        "pool": vocabulary.embed(pool, length=length) if pool else None,
+        "initial": initial,
+        "pool": space.embed(_spread(pool, initial[0].numel()), length=length) if pool else None,
         "population_size": search.population_size,
         "seed": seed,
-        "vocabulary": vocabulary,
+        "space": space,
         "subspace": search.subspace,
         "snap": search.snap,
         "elites": search.elites,
@@ -52,3 +56,9 @@ def vector_searcher(
         known = ", ".join(("GA", *DISTRIBUTION_SEARCHES))
         raise ValueError(f"search.mode: expected one of {known} for a search over embeddings, got {search.mode!r}")
     return DISTRIBUTION_SEARCHES[search.mode](**common)
+
+
+def _spread(pool: Sequence[str], numbers: int) -> Sequence[str]:
+    """As many prompts of the pool as memory allows for genomes of so many numbers, evenly spread over it."""
+    most = max(2, _MOST_POOL_NUMBERS // numbers)
+    return pool if len(pool) <= most else [pool[place * len(pool) // most] for place in range(most)]

@@ -16,7 +16,7 @@ from evolution.search.candidates import Scores
 from evolution.search.searcher import Evaluate, Population, count_of
 from evolution.search.vectors.base import Memory, Unbounded, VectorSearcher
 from models_store import seeding
-from models_store.generators.base import TokenVocabulary
+from models_store.generators.base import PromptSpace
 
 _OURS = (
     *("problem", "popsize", "popsize_max", "num_interactions", "obj_index", "center_init"),
@@ -62,7 +62,7 @@ class DistributionSearch(VectorSearcher):
         initial: Tensor,
         population_size: int,
         seed: int,
-        vocabulary: TokenVocabulary | None = None,
+        space: PromptSpace | None = None,
         pool: Tensor | None = None,
         subspace: int | None = None,
         snap: bool = False,
@@ -73,7 +73,7 @@ class DistributionSearch(VectorSearcher):
             initial=initial,
             population_size=population_size,
             seed=seed,
-            vocabulary=vocabulary,
+            space=space,
             pool=pool,
             subspace=subspace,
             snap=snap,

@@ -19,7 +19,7 @@ from evolution.search.lineage import Heard, Lineage, plain
 from evolution.search.searcher import Evaluate, Population, count_of
 from evolution.search.vectors.base import Memory, VectorSearcher
 from models_store import seeding
-from models_store.generators.base import TokenVocabulary
+from models_store.generators.base import PromptSpace
 
 GA_OPERATORS: tuple[str, ...] = get_args(OperatorName)
 """The operators that a GA can be made of, by evotorch's names."""
@@ -80,7 +80,7 @@ class VectorGA(VectorSearcher):
         initial: Tensor,
         population_size: int,
         seed: int,
-        vocabulary: TokenVocabulary | None = None,
+        space: PromptSpace | None = None,
         pool: Tensor | None = None,
         subspace: int | None = None,
         snap: bool = False,
@@ -92,7 +92,7 @@ class VectorGA(VectorSearcher):
             initial=initial,
             population_size=population_size,
             seed=seed,
-            vocabulary=vocabulary,
+            space=space,
             pool=pool,
             subspace=subspace,
             snap=snap,
