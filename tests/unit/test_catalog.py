@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from evomusic_site.environment import ROOT
 from models_store import catalog
 from models_store.encoders.base import AudioEncoder
 from models_store.generators.base import MusicGenerator, TokenVocabulary
 from models_store.instruments import Entry
 from models_store.weights import MissingWeightsError
+
+PRETRAINED = [entry for entry in catalog.describe() if entry.weights]
 
 
 def test_importing_the_catalog_and_its_words_imports_no_torch() -> None:
@@ -41,9 +44,7 @@ def test_every_entry_says_what_its_instrument_is(entry: Entry) -> None:
         assert isinstance(instrument, AudioEncoder)
 
 
-@pytest.mark.parametrize(
-    "entry", [entry for entry in catalog.describe() if entry.weights], ids=lambda entry: entry.name
-)
+@pytest.mark.parametrize("entry", PRETRAINED, ids=lambda entry: entry.name)
 def test_what_has_no_weights_here_says_which_how_large_which_licence_and_how_to_get_them(
     entry: Entry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -129,3 +130,12 @@ def test_the_vocabulary_embeds_the_words_of_the_lexicon() -> None:
     embedded = vocabulary.embed([genre], length=2)
     assert embedded.shape[:2] == (1, 2)
     assert genre in vocabulary.nearest(embedded)[0]
+
+
+@pytest.mark.parametrize("entry", PRETRAINED, ids=lambda entry: entry.name)
+def test_the_page_about_neural_sound_tells_what_the_table_tells(entry: Entry) -> None:
+    rows = (ROOT / "docs/neural.md").read_text(encoding="utf-8").splitlines()
+    row = next(row for row in rows if row.startswith(f"| `{entry.name}` |"))
+    told = [f"{entry.weights[0].model}, {entry.weights[0].gigabytes:g} GB", entry.licence, f"{entry.sample_rate:,}"]
+    told += [entry.plays, f"{entry.longest_seconds:g} s"] if entry.kind == "generator" else []
+    assert all(part in row for part in told), row
