@@ -313,9 +313,7 @@ def test_a_configuration_builds_the_search_it_describes(mode: str) -> None:
     described = config.parse(
         {"search": {"mode": mode, "population_size": 8, "subspace": 5, "snap": True}}
     ).evolution.search
-    built = vector_searcher(
-        described, length=4, seed=1, space=WORDS, initial_prompts=texts(8), pool=texts(100, seed=3)
-    )
+    built = vector_searcher(described, length=4, seed=1, space=WORDS, initial_prompts=texts(8), pool=texts(100, seed=3))
     assert built.mode == mode
     first, second = (built.step(Listener(1)) for _ in range(2))
     for each in (*first.candidates, *second.candidates):
