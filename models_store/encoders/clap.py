@@ -5,20 +5,16 @@ One embedding for a piece, in the space of texts as well (Wu et al. 2023, arXiv:
 
 from __future__ import annotations
 
-import json
-import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import normalize, pad
 from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
 
-from models_store import devices, instruments, seeding, weights
+from models_store import devices, folders, instruments, seeding, weights
 from models_store.audio import Audio
 from models_store.encoders import intake
 from models_store.encoders.base import AudioEncoder
@@ -40,7 +36,6 @@ WIDTHS_HELD = 24
 values, scores, and their copies in windows."""
 
 _CONSTANTS = ("position_ids", "token_type_ids", "relative_position_index", "num_batches_tracked")
-_NOT_LOADED = (OSError, RuntimeError, ValueError, TypeError, LookupError, pickle.UnpicklingError, SafetensorError)
 
 
 class Clap(AudioEncoder):
@@ -189,10 +184,8 @@ def _windows(sound: Tensor, length: int) -> Tensor:
 
 def _extractor(folder: Path) -> ClapFeatureExtractor:
     """How the sound is to be seen. Raises ValueError for what is not there or not of an unfused model."""
-    try:
+    with folders.told(folder, "CLAP's preprocessor_config.json"):
         extractor = ClapFeatureExtractor.from_pretrained(folder, local_files_only=True)
-    except _NOT_LOADED as error:
-        raise ValueError(f"{folder}: expected CLAP's preprocessor_config.json: {_first(error)}") from error
     found = (extractor.truncation, extractor.padding, extractor.top_db)
     if found != ("rand_trunc", "repeatpad", None):
         raise ValueError(
@@ -204,43 +197,22 @@ def _extractor(folder: Path) -> ClapFeatureExtractor:
 
 def _loaded(folder: Path) -> ClapModel:
     """Both towers, in float32 on the CPU. Raises ValueError for a folder that is not exactly one CLAP."""
-    path = folder / "config.json"
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        kind, fused = settings["model_type"], settings["audio_config"].get("enable_fusion", False)
-    except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
-        raise ValueError(f"{path}: expected the config.json of a CLAP model: {_first(error)}") from error
+    path, settings = folder / "config.json", folders.settings(folder)
+    sound = settings.get("audio_config")
+    kind, fused = settings.get("model_type"), isinstance(sound, dict) and sound.get("enable_fusion", False)
     if kind != "clap" or fused:
         raise ValueError(f"{path}: expected model_type 'clap' without fusion, got {kind!r}, enable_fusion {fused}")
-    try:
-        with seeding.seeded(0):  # what is missing is drawn at random, before it can be refused
-            loaded: Any = ClapModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
-    except (*_NOT_LOADED, StrictDataclassError) as error:
-        raise ValueError(
-            f"{folder}: expected the weights of a CLAP model, cannot read them: {_first(error)}"
-        ) from error
+    with folders.told(folder, folders.ARCHITECTURE), folders.quiet(), seeding.seeded(0):
+        # Seeded because what is missing is drawn at random, before it can be refused.
+        loaded: Any = ClapModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
     model, found = loaded
-    wrong = {kind: _names(found[f"{kind}_keys"]) for kind in ("missing", "unexpected", "mismatched")}
-    if any(wrong.values()):
-        told = "; ".join(f"{kind}: {', '.join(names[:8])}" for kind, names in wrong.items() if names)
-        raise ValueError(f"{folder}: expected the weights of the architecture in config.json. {told}")
+    folders.check_loaded(folder, found, computed=_CONSTANTS)
     whole: ClapModel = model.eval().requires_grad_(False)
     return whole
-
-
-def _names(keys: Iterable[Any]) -> list[str]:
-    """Names of weights, without those of constants, which some versions store and others do not."""
-    return sorted(str(key) for key in keys if not str(key).endswith(_CONSTANTS))
 
 
 def _tokenizer(folder: Path) -> Any:
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):  # transformers would make an empty one
         raise ValueError(f"{folder}: expected CLAP's tokenizer beside its weights ({' or '.join(TOKENIZER_FILES)})")
-    try:
+    with folders.told(folder, "CLAP's tokenizer beside its weights"):
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except _NOT_LOADED as error:
-        raise ValueError(f"{folder}: expected CLAP's tokenizer beside its weights: {_first(error)}") from error
-
-
-def _first(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

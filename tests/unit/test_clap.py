@@ -251,7 +251,7 @@ def test_a_preprocessor_of_fusion_is_refused(copy: Path) -> None:
 def test_other_depths_than_those_of_the_weights_are_refused(copy: Path, depths: list[int]) -> None:
     audio = json.loads((copy / "config.json").read_text())["audio_config"]
     _change(copy / "config.json", audio_config=audio | {"depths": depths})
-    _refused(copy, "weights of the architecture in config.json. (missing|unexpected): ")
+    _refused(copy, "weights of the architecture in config.json.*(missing|left over): ")
 
 
 def test_another_width_than_that_of_the_weights_is_refused(copy: Path) -> None:
@@ -265,7 +265,7 @@ def test_missing_and_foreign_weights_are_listed(copy: Path) -> None:
     del weights["audio_projection.linear1.bias"]
     weights["audio_model.adapter"] = torch.zeros(3)
     save_file(weights, path, metadata={"format": "pt"})
-    _refused(copy, r"missing: audio_projection\.linear1\.bias; unexpected: audio_model\.adapter")
+    _refused(copy, r"missing: audio_projection\.linear1\.bias; left over: audio_model\.adapter")
 
 
 @pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "model.safetensors"])
@@ -289,7 +289,7 @@ def test_a_pickle_that_asks_to_run_code_is_refused_and_nothing_runs(copy: Path) 
     trace = copy.parent / "it-ran"
     (copy / "model.safetensors").unlink()
     torch.save({"audio_projection.linear1.bias": _Malicious(f"touch {trace}")}, copy / "pytorch_model.bin")
-    _refused(copy, "cannot read them")
+    _refused(copy, r"a pickle that asks for .*system")
     assert not trace.exists()
 
 

@@ -78,9 +78,12 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "truncated weights": (lambda folder: _half(folder / "model.safetensors"), "weights of a musicgen model"),
     "a truncated pickle": (lambda folder: _half(_as_pickle(folder)), "weights of a musicgen model"),
     "a pickle of something else": (lambda folder: torch.save([1], _as_pickle(folder)), "weights of a musicgen model"),
-    "no config": (lambda folder: (folder / "config.json").unlink(), r"config\.json: expected the JSON"),
-    "a config that is cut short": (lambda folder: _half(folder / "config.json"), r"config\.json: expected the JSON"),
-    "a config that is a list": (lambda folder: (folder / "config.json").write_text("[]"), "model_type musicgen or"),
+    "no config": (lambda folder: (folder / "config.json").unlink(), r"config\.json: expected a JSON file"),
+    "a config that is cut short": (lambda folder: _half(folder / "config.json"), r"config\.json: expected a JSON file"),
+    "a config that is a list": (
+        lambda folder: (folder / "config.json").write_text("[]"),
+        "expected a JSON object, got a list",
+    ),
     "another architecture": (
         lambda folder: _edit(folder, lambda config: config.update(model_type="hubert")),
         "model_type musicgen or musicgen_melody, got 'hubert'",

@@ -99,7 +99,7 @@ def test_weights_that_are_missing_left_over_of_another_shape_or_not_finite_are_r
         ({key: weight for key, weight in good.items() if key != name}, f"missing: {name}"),
         (good | {"surplus": torch.zeros(1)}, "left over: surplus"),
         (good | {name: torch.zeros(3, 5)}, "expected the weights"),
-        (good | {name: broken}, f"finite weights.*{name}"),
+        (good | {name: broken}, f"not finite: {name}"),
     ):
         save_file(wrong, copy / file, metadata={"format": "pt"})
         with pytest.raises(ValueError, match=told):

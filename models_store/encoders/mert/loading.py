@@ -9,22 +9,18 @@ named as torch named them before it had parametrizations.
 
 from __future__ import annotations
 
-import json
-import pickle
-import re
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.utils import parametrize
 from transformers import HubertConfig, HubertModel
+
+from models_store import folders
 
 SAMPLE_RATE = 24_000
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -62,9 +58,6 @@ RENAMED = {
 PRETRAINING_ONLY = ("masked_spec_embed", "final_proj.", "label_embs_concat", "encoder_cqt_model.", "encoder_mel_model.")
 """Beginnings of the names of what only pretraining used: the mask's embedding and the heads."""
 
-_ASKED_FOR = re.compile(r"GLOBAL (\S+)")
-_NAMED_AT_MOST = 8
-
 
 @dataclass(frozen=True)
 class Loaded:
@@ -85,10 +78,10 @@ def read(folder: Path) -> Loaded:
     Raises ValueError, with the file, for one that is missing, cut short, of another architecture, that asks to run
     code, or whose weights are not exactly those of the architecture.
     """
-    settings = _settings(folder / "config.json")
+    settings = folders.settings(folder)
     config = _config(folder / "config.json", settings)
     listening = folder / "preprocessor_config.json"
-    hearing = _settings(listening) if listening.is_file() else {}
+    hearing = folders.settings(folder, listening.name) if listening.is_file() else {}
     sample_rate = hearing.get("sampling_rate", settings.get("sample_rate", SAMPLE_RATE))
     if not isinstance(sample_rate, int) or sample_rate <= 0:
         raise ValueError(f"{listening}: expected a sampling_rate in Hz, got {sample_rate!r}")
@@ -108,16 +101,6 @@ def read(folder: Path) -> Loaded:
     )
 
 
-def _settings(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: expected a JSON file, cannot read it: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected a JSON object, got a {type(content).__name__}")
-    return content
-
-
 def _config(path: Path, settings: Mapping[str, Any]) -> HubertConfig:
     kind = settings.get("model_type")
     if kind != "mert_model":
@@ -130,30 +113,19 @@ def _config(path: Path, settings: Mapping[str, Any]) -> HubertConfig:
     wanted = {name: settings[name] for name in ARCHITECTURE if name in settings}
     # No masking: without it the model has no embedding for what is masked.
     wanted |= {"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "attn_implementation": "sdpa"}
-    try:
+    with folders.told(path, "the settings of a HuBERT model"):
         return HubertConfig(**wanted)
-    except (StrictDataclassError, ValueError, TypeError) as error:
-        raise ValueError(f"{path}: expected the settings of a HuBERT model: {' '.join(str(error).split())}") from error
 
 
 def _built(config: HubertConfig, folder: Path) -> HubertModel:
-    try:
+    with folders.told(folder / "config.json", "the settings of a HuBERT model"):
         return HubertModel(config)
-    except (ValueError, TypeError, KeyError, RuntimeError, ZeroDivisionError) as error:
-        raise ValueError(f"{folder / 'config.json'}: no HuBERT model can be built of it: {error}") from error
 
 
 def _weights(path: Path) -> dict[str, Tensor]:
     """Name -> weight of a file. Raises ValueError for one that is cut short, not of weights, or asks to run code."""
-    try:
+    with folders.told(path, "a whole file of weights and nothing else"):
         content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        asked = _ASKED_FOR.search(str(error))
-        reason = f"it asks for {asked.group(1)}" if asked else "it is not what torch.save writes"
-        raise ValueError(f"{path}: expected weights and nothing else, but {reason}") from error
-    except (SafetensorError, RuntimeError, OSError, EOFError, LookupError, ValueError, zipfile.BadZipFile) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path}: not a whole file of weights, it may have been cut short: {first}") from error
     if not isinstance(content, Mapping):
         raise ValueError(f"{path}: expected weights by name, got a {type(content).__name__}")
     for name, weight in content.items():
@@ -177,18 +149,12 @@ def _check(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: 
         for name in sorted(both)
         if weights[name].shape != expected[name].shape
     ]
-    wrong = {
-        "missing": [back.get(name, name) for name in sorted(expected.keys() - weights.keys())],
-        "left over": sorted(weights.keys() - expected.keys()),
-        "of another shape": shapes,
-        "not finite": [name for name in sorted(both) if not bool(torch.isfinite(weights[name]).all())],
-    }
-    found = "; ".join(f"{kind}: {_listed(names)}" for kind, names in wrong.items() if names)
-    if found:
-        raise ValueError(f"{path}: expected the weights of the architecture in config.json. {found}")
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
-    return ", ".join(names[:_NAMED_AT_MOST]) + more
+    folders.refuse(
+        path,
+        {
+            "missing": [back.get(name, name) for name in sorted(expected.keys() - weights.keys())],
+            "left over": sorted(weights.keys() - expected.keys()),
+            "of another shape": shapes,
+            "not finite": folders.not_finite({name: weights[name] for name in sorted(both)}),
+        },
+    )

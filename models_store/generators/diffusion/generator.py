@@ -11,7 +11,7 @@ import diffusers
 import torch
 from torch import Tensor
 
-from models_store import devices, weights
+from models_store import devices, folders, weights
 from models_store.audio import Audio
 from models_store.generators import checking
 from models_store.generators.base import Genomes, MusicGenerator, PromptSpace
@@ -157,12 +157,10 @@ def _load(family: Family, folder: Path, device: torch.device) -> Player:
         if isinstance(part, torch.nn.Module):
             part.to(device)
 
-    def build() -> Player:
+    with folders.told(folder, f"parts that make a {family.pipeline}"):
         pipe = getattr(diffusers, family.pipeline)(scheduler=scheduler, **parts, **dict.fromkeys(kind.absent))
         pipe.set_progress_bar_config(disable=True)
         return kind(family, pipe, device=device, number_type=number_type)
-
-    return loading.told(folder, f"parts that make a {family.pipeline}", build)
 
 
 def _check_settings(name: str, steps: int | None, guidance: float | None) -> None:

@@ -6,17 +6,14 @@ Whatever is wrong with a folder is a ValueError that says which, what was expect
 from __future__ import annotations
 
 import json
-import pickle
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import (
     AutoTokenizer,
@@ -25,9 +22,8 @@ from transformers import (
     T5Config,
     T5EncoderModel,
 )
-from transformers.utils import logging as transformers_logging
 
-from models_store import seeding
+from models_store import folders, seeding
 from models_store.generators.text_tokens import TextTokens
 
 CLASSES: Mapping[str, Any] = {
@@ -51,26 +47,6 @@ _LEARNT = re.compile(r"\.(weight|bias)(_\w+)?$|\.original[01]$")
 _RENAMED = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}
 """The two parts of a weight norm, as torch named them before it had parametrizations."""
 
-_WRONG = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    EOFError,
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-    SafetensorError,
-    StrictDataclassError,
-)
-"""What transformers, safetensors and torch raise for files that are not what they should be."""
-
-_ASKED_FOR = re.compile(r"GLOBAL (\S+)")
-_NAMED_AT_MOST = 8
-_TOLD_AT_MOST = 300
-
 
 def read(folder: Path) -> Any:
     """The whole model, in float32 on the CPU: MusicgenForConditionalGeneration or its melody variant.
@@ -79,7 +55,7 @@ def read(folder: Path) -> Any:
     weights are not exactly those of the architecture.
     """
     kind = settings(folder)["model_type"]
-    with _told(folder, f"the weights of a {kind} model"), _quiet(), seeding.seeded(0):
+    with folders.told(folder, f"the weights of a {kind} model"), folders.quiet(), seeding.seeded(0):
         # Seeded because transformers draws random weights before it reads the files.
         model, found = CLASSES[kind].from_pretrained(
             folder,
@@ -96,20 +72,16 @@ def read(folder: Path) -> Any:
         "missing": sorted(found["missing_keys"]),
         "left over": sorted(name for name in named - known.keys() if _LEARNT.search(name)),
         "of another shape": sorted(str(one[0] if isinstance(one, tuple) else one) for one in found["mismatched_keys"]),
-        "not finite": _broken(known),
+        "not finite": folders.not_finite(known),
     }
-    _refuse(folder, wrong)
+    folders.refuse(folder, wrong)
     return model.eval().requires_grad_(False)
 
 
 def settings(folder: Path) -> dict[str, Any]:
     """What stands in config.json, of a MusicGen with a T5 and an EnCodec. Raises ValueError for any other."""
-    path = folder / "config.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: expected the JSON of a MusicGen model, cannot read it: {error}") from error
-    kind = content.get("model_type") if isinstance(content, dict) else type(content).__name__
+    path, content = folder / "config.json", folders.settings(folder)
+    kind = content.get("model_type")
     if not isinstance(kind, str) or kind not in CLASSES:
         raise ValueError(f"{path}: expected model_type {' or '.join(CLASSES)}, got {kind!r}")
     for part, expected in {"text_encoder": "t5", "audio_encoder": "encodec"}.items():
@@ -117,7 +89,7 @@ def settings(folder: Path) -> dict[str, Any]:
         named = inner.get("model_type") if isinstance(inner, dict) else inner
         if named != expected:
             raise ValueError(f"{path}: expected {part}.model_type {expected!r}, got {named!r}")
-    return dict(content)
+    return content
 
 
 def vocabulary(folder: Path) -> TextTokens:
@@ -134,7 +106,7 @@ def tokens(folder: Path, embeddings: Tensor, *, pad_id: int) -> TextTokens:
     """The folder's tokenizer with these embeddings, [vocabulary, dim]. Raises as `read`."""
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         raise ValueError(f"{folder}: expected a tokenizer ({' or '.join(_TOKENIZER_FILES)}), there is none")
-    with _told(folder, "the tokenizer of a T5 model and its embeddings"):
+    with folders.told(folder, "the tokenizer of a T5 model and its embeddings"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         return TextTokens(tokenizer, embeddings, pad_id=pad_id)
 
@@ -144,26 +116,27 @@ def text_encoder(folder: Path) -> T5EncoderModel:
     config = _text_config(folder)
     found = {name.removeprefix(TEXT): weight.float() for name, weight in _weights(folder, (TEXT,)).items()}
     found |= {name: found[EMBEDDINGS[0]] for name in EMBEDDINGS[1:] if EMBEDDINGS[0] in found}
-    with _told(folder, "the weights of a T5 encoder"):
+    with folders.told(folder, "the weights of a T5 encoder"):
         with torch.device("meta"):  # no memory and no random numbers: every weight comes from the file
             model = T5EncoderModel(config)
         problems = model.load_state_dict(found, strict=False, assign=True)
         model.tie_weights()
     missing = [name for name in problems.missing_keys if name not in EMBEDDINGS[1:]]
-    _refuse(folder, {"missing": missing, "left over": problems.unexpected_keys, "not finite": _broken(found)})
+    broken = folders.not_finite(found)
+    folders.refuse(folder, {"missing": missing, "left over": problems.unexpected_keys, "not finite": broken})
     nn.Module.requires_grad_(model.eval(), False)
     return model
 
 
 def _text_config(folder: Path) -> T5Config:
     inner = settings(folder)["text_encoder"]
-    with _told(folder, "the settings of a T5 model"):
+    with folders.told(folder, "the settings of a T5 model"):
         return T5Config(**{name: value for name, value in inner.items() if name != "model_type"})
 
 
 def _weights(folder: Path, beginnings: tuple[str, ...]) -> dict[str, Tensor]:
     """The weights whose names begin so; of safetensors nothing else is read, a pickle is mapped into memory."""
-    with _told(folder, "the weights of a MusicGen model"):
+    with folders.told(folder, "the weights of a MusicGen model"):
         found: dict[str, Tensor] = {}
         for path in _files(folder, beginnings):
             if path.suffix == ".safetensors":
@@ -210,60 +183,3 @@ def _pickled(path: Path) -> dict[str, Any]:
 def _renamed(name: str) -> str:
     before, _, last = name.rpartition(".")
     return f"{before}.{_RENAMED.get(last, last)}" if before else name
-
-
-def _broken(weights: Mapping[str, Tensor]) -> list[str]:
-    """Names of weights that are not finite. Their sums tell, at a tenth of the time of looking at each number."""
-    suspect = [name for name, weight in weights.items() if not bool(torch.isfinite(weight.sum()))]
-    return [name for name in suspect if not bool(torch.isfinite(weights[name]).all())]
-
-
-def _refuse(folder: Path, wrong: Mapping[str, Iterable[str]]) -> None:
-    """Raise ValueError that lists names by what is wrong with them, if there are any."""
-    listed = []
-    for what, every in wrong.items():
-        names = list(every)
-        more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
-        if names:
-            listed.append(f"{what}: {', '.join(names[:_NAMED_AT_MOST])}{more}")
-    if listed:
-        raise ValueError(
-            f"{folder}: expected the weights of the architecture in config.json, all of them and no others, got "
-            + "; ".join(listed)
-        )
-
-
-@contextmanager
-def _told(folder: Path, expected: str) -> Iterator[None]:
-    """Whatever a broken folder makes others raise is a ValueError that names the folder."""
-    try:
-        yield
-    except _WRONG as error:
-        raise ValueError(f"{folder}: expected {expected}, got {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    """In short. torch's refusal of a pickle advises to allow code: only what the pickle asked for is repeated."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if found := _ASKED_FOR.search(str(cause)):
-            return f"a pickle that asks for {found.group(1)}"
-        if isinstance(cause, pickle.UnpicklingError):
-            return "a pickle that torch.save did not write"
-        cause = cause.__cause__ or cause.__context__
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= _TOLD_AT_MOST else f"{text[:_TOLD_AT_MOST]}..."
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bar, for a worker's log is not a terminal, and no tables of what is refused anyhow."""
-    shown, told = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(told)
-        if shown:
-            transformers_logging.enable_progress_bar()

@@ -6,21 +6,15 @@ as pickles of tensors and nothing else (torch's weights_only, which transformers
 
 from __future__ import annotations
 
-import json
-import pickle
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
-from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-T = TypeVar("T")
+from models_store import folders
 
 Model = Any
 """A module of transformers or diffusers; their types hide what is called of them (config, to, decode, ...)."""
@@ -30,12 +24,6 @@ SAFETENSORS = tuple(
     f"{name}.safetensors{more}" for name in ("model", "diffusion_pytorch_model") for more in ("", ".index.json")
 )
 PREDICTED = ("epsilon", "sample", "v_prediction")
-_NAMED_AT_MOST = 8
-_WHAT_LOADING_RAISES = (
-    *(OSError, ValueError, TypeError, LookupError, RuntimeError, AttributeError, EOFError, ZeroDivisionError),
-    *(AssertionError, StrictDataclassError, pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile),
-)
-"""By a file that is cut short, or settings of which nothing can be built: whatever comes first to miss something."""
 
 
 def tokenizer(folder: Path) -> Model:
@@ -45,15 +33,16 @@ def tokenizer(folder: Path) -> Model:
     # Without them transformers makes one that knows no word, and says nothing.
     if not any(needed <= there for needed in TOKENIZER_FILES):
         raise ValueError(
-            f"{where}: expected vocab.json and merges.txt, or tokenizer.json; got {_listed(sorted(there))}"
+            f"{where}: expected vocab.json and merges.txt, or tokenizer.json; got {folders.listed(sorted(there))}"
         )
-    return _told(where, "a CLIP tokenizer", lambda: CLIPTokenizer.from_pretrained(where, local_files_only=True))
+    with folders.told(where, "a CLIP tokenizer"):
+        return CLIPTokenizer.from_pretrained(where, local_files_only=True)
 
 
 def text_encoder(folder: Path) -> Model:
     """The text side of CLIP, in float32 on the CPU."""
     where = folder / "text_encoder"
-    settings = _settings(where)
+    settings = folders.settings(where)
     kind = settings.get("model_type", "clip_text_model")
     if kind != "clip_text_model":
         raise ValueError(f"{where / 'config.json'}: expected model_type 'clip_text_model', got {kind!r}")
@@ -78,7 +67,7 @@ def autoencoder(folder: Path) -> Model:
 def noise_schedule(folder: Path) -> dict[str, Any]:
     """The settings of the folder's scheduler, as DPMSolverMultistepScheduler reads them."""
     where = folder / "scheduler"
-    settings = _settings(where, "scheduler_config.json")
+    settings = folders.settings(where, "scheduler_config.json")
     if "beta_schedule" not in settings:
         raise ValueError(
             f"{where}: expected the scheduler of a Stable Diffusion, with a beta_schedule, "
@@ -87,7 +76,8 @@ def noise_schedule(folder: Path) -> dict[str, Any]:
     predicted = settings.get("prediction_type", PREDICTED[0])
     if predicted not in PREDICTED:
         raise ValueError(f"{where}: expected prediction_type {' or '.join(PREDICTED)}, got {predicted!r}")
-    _told(where, "the settings of a scheduler", lambda: solver(settings).set_timesteps(2))
+    with folders.told(where, "the settings of a scheduler"):
+        solver(settings).set_timesteps(2)
     return settings
 
 
@@ -110,15 +100,8 @@ def check_fit(*, words: Model, text: Model, unet: Model, vae: Model) -> None:
         raise ValueError(f"tokenizer: expected at most {rows} tokens, as the text encoder has, got {len(words)}")
 
 
-def check_finite(model: nn.Module, name: str) -> None:
-    """Raises ValueError that names the weights which are NaN or infinite."""
-    broken = [key for key, weight in model.named_parameters() if not bool(torch.isfinite(weight).all())]
-    if broken:
-        raise ValueError(f"{name}: expected finite weights, got NaN or infinity in {_listed(broken)}")
-
-
 def _diffusers_part(where: Path, kind: Any) -> Any:
-    name = _settings(where).get("_class_name")
+    name = folders.settings(where).get("_class_name")
     if name != kind.__name__:
         raise ValueError(f"{where / 'config.json'}: expected _class_name {kind.__name__!r}, got {name!r}")
     return _weights(where, kind, low_cpu_mem_usage=False)  # the other way needs accelerate
@@ -127,45 +110,12 @@ def _diffusers_part(where: Path, kind: Any) -> Any:
 def _weights(where: Path, kind: Any, **options: Any) -> Model:
     """The model of a folder. Raises ValueError when its weights are not exactly those of its settings."""
     told = {"local_files_only": True, "output_loading_info": True, "use_safetensors": _has_safetensors(where)}
-    model, found = _told(
-        where, "the weights of the model in its config.json", lambda: kind.from_pretrained(where, **told, **options)
-    )
-    wrong = {
-        "missing": found["missing_keys"],
-        "left over": found["unexpected_keys"],
-        "of another shape": found["mismatched_keys"],
-    }
-    said = "; ".join(f"{kind}: {_listed(sorted(map(str, names)))}" for kind, names in wrong.items() if names)
-    if said:
-        raise ValueError(f"{where}: expected the weights of the model in its config.json. {said}")
-    check_finite(model, str(where))
+    with folders.told(where, folders.ARCHITECTURE), folders.quiet():
+        model, found = kind.from_pretrained(where, **told, **options)
+    folders.check_loaded(where, found)
+    folders.refuse(where, {"not finite": folders.not_finite(dict(model.named_parameters()))})
     return model.eval().requires_grad_(False)
-
-
-def _told(where: Path, expected: str, load: Callable[[], T]) -> T:
-    """What `load` gives; whatever goes wrong in it as a ValueError that says where."""
-    try:
-        return load()
-    except _WHAT_LOADING_RAISES as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{where}: expected {expected}, cannot read it: {first}") from error
-
-
-def _settings(where: Path, file: str = "config.json") -> dict[str, Any]:
-    try:
-        content = json.loads((where / file).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{where / file}: expected a JSON file, cannot read it: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{where / file}: expected a JSON object, got a {type(content).__name__}")
-    return content
 
 
 def _has_safetensors(where: Path) -> bool:
     return any((where / name).is_file() for name in SAFETENSORS)
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
-    return (", ".join(names[:_NAMED_AT_MOST]) + more) or "none"
