@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from threading import Lock
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from models_store.encoders.base import AudioEncoder
     from models_store.generators.base import MusicGenerator, PromptSpace
     from models_store.prompts import Lexicon
+
+MOST_HELD = 2
+"""How many generators with weights, and encoders with weights, a process keeps: of a run, and of one before."""
 
 
 def describe() -> tuple[Entry, ...]:
@@ -81,12 +85,11 @@ def prompt_space(name: str, *, input_type: str, model: str | None = None, **_: A
 def forget() -> None:
     """Release every instance and drop it: the next call prepares it again."""
     with _guard:
-        forgotten = [slot for slot in _slots.values() if slot.instance is not None]
+        forgotten = list(_slots.values())
         _slots.clear()
     _space.cache_clear()
     for slot in forgotten:
-        with slot.lock:
-            slot.instance.release()
+        _release(slot)
 
 
 @lru_cache(maxsize=4)
@@ -154,28 +157,50 @@ def _builder(name: str) -> Callable[..., Any]:
 class _Slot:
     """The place of one instance; whoever comes while it is being prepared waits for it, and for nothing else."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind, *, weighs: bool) -> None:
+        self.kind, self.weighs = kind, weighs
         self.lock = Lock()
         self.instance: Any = None
 
 
 _guard = Lock()
-_slots: dict[tuple[str, str, str], _Slot] = {}
+_slots: OrderedDict[tuple[str, str, str], _Slot] = OrderedDict()
 
 
 def _prepared(kind: Kind, name: str, device: str | None, parameters: dict[str, Any]) -> Any:
     entry = _known(kind, name)
-    key = (kind, name, json.dumps([device, parameters], sort_keys=True, default=str))
+    where = "cpu" if entry.embedded else _device(device)
+    key = (kind, name, json.dumps([where, parameters], sort_keys=True, default=str))
     with _guard:
-        slot = _slots.setdefault(key, _Slot())
+        slot = _slots.setdefault(key, _Slot(kind, weighs=not entry.embedded))
+        _slots.move_to_end(key)
+        for one in _beyond_what_is_held(kind):
+            _release(one)
     with slot.lock:
         if slot.instance is None:
-            from models_store import devices
-
             instance = _built(name, parameters)
-            instance.prepare("cpu" if entry.embedded else devices.choose(device))
+            instance.prepare(where)
             slot.instance = instance
         return slot.instance
+
+
+def _device(wanted: str | None) -> str:
+    from models_store import devices
+
+    return str(devices.choose(wanted))
+
+
+def _beyond_what_is_held(kind: Kind) -> list[_Slot]:
+    """Take out those with weights that were asked for longest ago, so that MOST_HELD of a kind remain."""
+    weighing = [key for key, slot in _slots.items() if slot.kind == kind and slot.weighs]
+    return [_slots.pop(key) for key in weighing[:-MOST_HELD]]
+
+
+def _release(slot: _Slot) -> None:
+    with slot.lock:
+        if slot.instance is not None:
+            slot.instance.release()
+            slot.instance = None
 
 
 def _built(name: str, parameters: dict[str, Any]) -> Any:

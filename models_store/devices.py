@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import psutil
@@ -12,6 +14,12 @@ import torch
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_SIGNS_OF_NO_MEMORY = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "not enough memory")
+"""In messages of the driver, cuBLAS and cuDNN, of the CPU's allocator on Linux and Windows, and of mps."""
+
+_GROUP = Path("/sys/fs/cgroup")
+"""Where Linux says what a container may take (cgroup v2)."""
 
 
 class OutOfMemoryError(RuntimeError):
@@ -41,16 +49,24 @@ def choose(wanted: str | None = None) -> torch.device:
 
 def number_type(device: torch.device) -> torch.dtype:
     """What models compute in: bfloat16 on a GPU that has it, else float32."""
-    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    has_it = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if has_it else torch.float32
 
 
 def free_memory(device: torch.device) -> int:
     """Bytes that could be taken now; on a GPU what torch keeps in reserve counts as free."""
     if device.type != "cuda":
-        return int(psutil.virtual_memory().available)
+        return min(int(psutil.virtual_memory().available), _left_to_the_group())
     free, _ = torch.cuda.mem_get_info(device)
     reserved = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(free + reserved)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: torch has an error of its own for it on a GPU, and messages elsewhere."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS_OF_NO_MEMORY)
 
 
 def in_parts(work: Callable[[slice], T], count: int, *, at_once: int) -> list[T]:
@@ -64,7 +80,9 @@ def in_parts(work: Callable[[slice], T], count: int, *, at_once: int) -> list[T]
         part = slice(start, min(start + size, count))
         try:
             done.append(work(part))
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             if part.stop - part.start == 1:
                 raise OutOfMemoryError(
                     f"one piece alone does not fit into the memory of the device: {error}"
@@ -78,3 +96,12 @@ def in_parts(work: Callable[[slice], T], count: int, *, at_once: int) -> list[T]
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
     return done
+
+
+def _left_to_the_group() -> int:
+    """Bytes that the container of this process may still take; without one, as many as there are numbers."""
+    try:
+        most = (_GROUP / "memory.max").read_text().strip()
+        return max(0, int(most) - int((_GROUP / "memory.current").read_text())) if most != "max" else sys.maxsize
+    except (OSError, ValueError):
+        return sys.maxsize

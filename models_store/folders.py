@@ -8,23 +8,15 @@ from __future__ import annotations
 import json
 import pickle
 import re
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from torch import Tensor
 
-WHAT_LOADING_RAISES = (
-    *(OSError, ValueError, TypeError, LookupError, RuntimeError, AttributeError, ArithmeticError, EOFError),
-    *(AssertionError, ImportError, StrictDataclassError),
-    *(pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile),
-)
-"""By a file that is cut short, or settings of which nothing can be built: whatever comes first to miss something."""
+from models_store import devices
 
 ARCHITECTURE = "the weights of the architecture in config.json, all of them and no others"
 
@@ -42,7 +34,11 @@ def told(where: Path, expected: str) -> Iterator[None]:
     """Inside the block, whatever a broken folder makes others raise is a ValueError that says where."""
     try:
         yield
-    except WHAT_LOADING_RAISES as error:
+    except Exception as error:
+        # A file that is cut short, or settings of which nothing can be built: whatever comes first to miss something
+        # raises whatever it likes; the tokenizers raise Exception itself.
+        if devices.is_out_of_memory(error):
+            raise
         raise ValueError(f"{where}: expected {expected}, got {reason(error)}") from error
 
 

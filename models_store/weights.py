@@ -14,6 +14,8 @@ _NOT_NEEDED = (
     "*.ot",
     "*.tflite",
     "*fp16*",
+    "*_fairseq.pt",
+    "*training_args.bin",
     "safety_checker/*",
     "unet_traced/*",
     "seed_images/*",
@@ -22,8 +24,8 @@ _NOT_NEEDED = (
 )
 """Other formats of the same weights, parts that make no sound, and examples."""
 
-_PICKLES = (".bin", ".pt", ".pth")
-"""Not needed where a folder has safetensors."""
+_PICKLES, _SAFE = (".bin", ".pt", ".pth"), ".safetensors"
+"""How files of weights end."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,19 @@ def locate(model: str, known: Iterable[Weights] = ()) -> Path:
     """
     if Path(model).is_dir():
         return Path(model)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, IncompleteSnapshotError
+    from huggingface_hub import get_cached_repo_tree, snapshot_download
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError, HFValidationError, IncompleteSnapshotError
 
-    passed_over = [*_NOT_NEEDED, *(f"*{ending}" for ending in _PICKLES)]
     try:
-        return Path(snapshot_download(model, ignore_patterns=passed_over, local_files_only=True))
+        try:
+            listing = [file.path for file in get_cached_repo_tree(model)]
+        except CachedRepoTreeNotFoundError:  # somebody else's tool has fetched it, file by file
+            listing = []
+        folder = Path(snapshot_download(model, ignore_patterns=_not_needed(listing), local_files_only=True))
+        # Without a listing nobody knows what is missing, but something has to be there.
+        if not any(path.suffix in (*_PICKLES, _SAFE) for path in folder.rglob("*")):
+            raise MissingWeightsError(_told(model, known, how="only in part"))
+        return folder
     except HFValidationError:
         raise MissingWeightsError(f"{model}: expected a folder, or the name of a model on the hub") from None
     except IncompleteSnapshotError:
@@ -76,10 +85,8 @@ def fetch(model: str) -> Path:
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
     try:
-        there = [PurePosixPath(file.rfilename) for file in HfApi().model_info(model).siblings or ()]
-        safe = {file.parent for file in there if file.suffix == ".safetensors"}
-        twice = [str(file) for file in there if file.suffix in _PICKLES and file.parent in safe]
-        return Path(snapshot_download(model, ignore_patterns=[*_NOT_NEEDED, *twice]))
+        listing = [file.rfilename for file in HfApi().model_info(model).siblings or ()]
+        return Path(snapshot_download(model, ignore_patterns=_not_needed(listing)))
     except GatedRepoError as error:
         raise MissingWeightsError(
             f"{model}: the hub gives it to accounts that have agreed to its licence: agree on its page, then log in "
@@ -92,6 +99,13 @@ def fetch(model: str) -> Path:
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MissingWeightsError(f"{model}: could not be fetched ({reason})") from error
+
+
+def _not_needed(listing: Iterable[str]) -> list[str]:
+    """Patterns of what of a model's files is not needed: pickles, too, in a folder that has safetensors."""
+    files = [PurePosixPath(file) for file in listing]
+    safe = {file.parent for file in files if file.suffix == _SAFE}
+    return [*_NOT_NEEDED, *(str(file) for file in files if file.suffix in _PICKLES and file.parent in safe)]
 
 
 def _told(model: str, known: Iterable[Weights], *, how: str) -> str:

@@ -207,6 +207,7 @@ def _loaded(folder: Path) -> ClapModel:
         loaded: Any = ClapModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
     model, found = loaded
     folders.check_loaded(folder, found, computed=_CONSTANTS)
+    folders.refuse(folder, {"not finite": folders.not_finite(dict(model.named_parameters()))})
     whole: ClapModel = model.eval().requires_grad_(False)
     return whole
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -9,13 +10,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from evomusic_site.environment import ROOT
 from models_store import catalog
+from models_store.audio import Audio
 from models_store.encoders.base import AudioEncoder
 from models_store.generators.base import MusicGenerator, TokenVocabulary
 from models_store.instruments import Entry
 from models_store.weights import MissingWeightsError
+from tests.random_models import mert
 
 PRETRAINED = [entry for entry in catalog.describe() if entry.weights]
 
@@ -92,6 +96,23 @@ def test_what_was_forgotten_is_built_again() -> None:
     before = catalog.encoder("spectral")
     catalog.forget()
     assert catalog.encoder("spectral") is not before
+
+
+def test_no_more_than_two_with_weights_are_held_and_what_was_asked_for_last_stays(tmp_path: Path) -> None:
+    catalog.forget()
+    folder = str(mert.write(tmp_path / "ear"))
+    copies = [str(shutil.copytree(folder, tmp_path / f"ear {number}")) for number in range(3)]
+    first, second = (catalog.encoder("mert", model=copy) for copy in copies[:2])
+    assert catalog.encoder("mert", model=copies[0]) is first
+    assert catalog.encoder("mert", model=copies[0], device="cpu") is first  # where it is anyway
+    catalog.encoder("mert", model=copies[2])
+    assert catalog.encoder("mert", model=copies[0]) is first
+    sound = Audio(torch.zeros(1, 1, 24_000), 24_000)
+    with pytest.raises(RuntimeError, match="prepare"):
+        second.encode(sound)  # its memory was given back
+    assert catalog.encoder("mert", model=copies[1]) is not second
+    assert catalog.encoder("spectral") is catalog.encoder("spectral")
+    catalog.forget()
 
 
 def test_an_instrument_is_ready_to_play() -> None:

@@ -129,9 +129,9 @@ def test_every_example_is_a_configuration_and_only_neural_ones_need_weights(file
     if read.evolution.init_file is not None:
         assert read.evolution.init_file in ("prompts/handwritten.txt", "prompts/pool.txt")
         absolute = str(ROOT / read.evolution.init_file)
-        config.check_files(
-            read.model_copy(update={"evolution": read.evolution.model_copy(update={"init_file": absolute})})
-        )
+        evolution = read.evolution.model_copy(update={"init_file": absolute})
+        # Without the aligner: those that know neural ears are made or fetched.
+        config.check_files(read.model_copy(update={"evolution": evolution, "user_model": config.UserModel()}))
 
 
 def test_the_examples_show_every_search_every_fitness_and_every_kind_of_genome() -> None:

@@ -171,6 +171,8 @@ def test_in_the_numbers_of_a_gpu_it_sounds_nearly_the_same(
     rounded.prepare("cpu")
     played = _play(rounded, ["jazz"], [1])[0]
     assert played.dtype == torch.float32
+    assert rounded._player is not None
+    assert {weight.dtype for weight in rounded._player.pipe.vae.parameters()} == {torch.float32}
     assert torch.corrcoef(torch.stack([exact, played.flatten()]))[0, 1] > 0.995
 
 

@@ -38,6 +38,14 @@ def manage(cache: Path, *arguments: str, hub: str = "http://127.0.0.1:9") -> sub
     )
 
 
+def located(cache: Path, model: str = "a/b") -> str:
+    """The folder, or why there is none."""
+    program = f"from models_store import weights; print(weights.locate({model!r}))"
+    environment = {**os.environ, "HF_HOME": str(cache)}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+    return done.stdout.strip() or done.stderr.splitlines()[-1]
+
+
 def test_a_folder_is_where_it_is(tmp_path: Path) -> None:
     assert weights.locate(str(tmp_path)) == tmp_path
 
@@ -69,13 +77,33 @@ def test_models_are_fetched_once_without_other_formats_of_the_same(tmp_path: Pat
         assert len(hub.fetched) == 3
     folder = Path(first.stdout.splitlines()[-1].strip())
     assert (folder / "model.safetensors").read_bytes() == b"0123"
-    program = "from models_store import weights; print(weights.locate('a/b'))"
-    environment = {**os.environ, "HF_HOME": str(tmp_path)}
-    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert found.stdout.strip() == str(folder), found.stderr
+    assert located(tmp_path) == str(folder)
     (folder / "config.json").unlink()
-    partly = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert "the weights of a/b are only in part on this machine" in partly.stderr
+    assert "the weights of a/b are only in part on this machine" in located(tmp_path)
+
+
+def test_what_was_broken_off_is_told_and_goes_on(tmp_path: Path) -> None:
+    model = {"config.json": b"{}", "pytorch_model.bin": b"pickled", "old_fairseq.pt": b"nobody reads it"}
+    with HubServer({"a/b": model}) as hub:
+        first = manage(tmp_path, "a/b", hub=hub.address)
+        folder = Path(first.stdout.splitlines()[-1].strip())
+        assert sorted(path.name for path in folder.iterdir()) == ["config.json", "pytorch_model.bin"]
+        (folder / "pytorch_model.bin").unlink()
+        assert "only in part" in located(tmp_path)
+        assert manage(tmp_path, "a/b", hub=hub.address).returncode == 0
+    assert located(tmp_path) == str(folder)
+
+
+def test_a_model_that_another_tool_began_to_fetch_is_not_taken_for_whole(tmp_path: Path) -> None:
+    snapshot = tmp_path / "hub/models--a--b/snapshots/0123"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    refs = tmp_path / "hub/models--a--b/refs"
+    refs.mkdir()
+    (refs / "main").write_text("0123")
+    assert "the weights of a/b are only in part on this machine" in located(tmp_path)
+    (snapshot / "model.safetensors").write_bytes(b"0")
+    assert located(tmp_path) == str(snapshot)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ class DiffusionGenerator(MusicGenerator):
 
         Raises RuntimeError before `prepare`.
         """
-        checking.check_length(self.name, seconds, self.longest_seconds)
+        checking.check_length(self.name, seconds, self.longest_seconds, sample_rate=self.sample_rate)
         checking.check_seeds(self.name, seeds, len(genomes))
         self._check_kind(genomes)
         player = self._player

@@ -23,6 +23,9 @@ _TOKENIZER_FILES = ({"tokenizer.json"}, {"vocab.json", "merges.txt"}, {"spiece.m
 _NOT_WEIGHTS = ("position_ids", "token_type_ids", "relative_position_index", "attn_mask", "inv_freq")
 """What older versions of transformers saved with the weights, and compute now."""
 
+_DECODERS = ("vae", "vocoder")
+"""What they lose to fewer bits is heard as noise."""
+
 _FREQUENCIES = ("inv_freq", "freqs")
 
 
@@ -72,8 +75,14 @@ def check_index(folder: Path, family: Family, parts: Iterable[Part]) -> None:
 
 
 def read(folder: Path, parts: Iterable[Part], number_type: torch.dtype) -> dict[str, Any]:
-    """The parts by name, models in `number_type` on the CPU. Raises ValueError, with the folder, as all here."""
-    return {one.name: _read(folder / one.name, one, number_type) for one in parts}
+    """The parts by name on the CPU, what decodes sound in float32, the other models in `number_type`.
+
+    Raises ValueError, with the folder, as all here.
+    """
+    return {
+        one.name: _read(folder / one.name, one, torch.float32 if one.name in _DECODERS else number_type)
+        for one in parts
+    }
 
 
 def read_scheduler(folder: Path, expected: Collection[str], number_type: torch.dtype) -> sampling.Scheduler:

@@ -21,6 +21,9 @@ from models_store.generators.diffusion.reading import Reader
 MOST_AT_ONCE = 32
 """Pieces denoised together. With guidance that is a batch of 64 for the network, which keeps any GPU busy."""
 
+DECODED = torch.float32
+"""Latents become sound in these numbers."""
+
 MEMORY_SHARE = 0.5
 """How much of the free memory one part may take by the players' estimates."""
 
@@ -144,7 +147,7 @@ class Player(ABC):
         return torch.cat(sounds)[places]
 
     def _cut(self, latents: Tensor, request: Request) -> Tensor:
-        sound = self.sound(self.beginning(latents, request).to(self.number_type))
+        sound = self.sound(self.beginning(latents, request).to(DECODED))
         if sound.shape[-1] < request.samples:
             raise ValueError(
                 f"{self.family.name}: expected its model to make {request.samples} samples, got {sound.shape[-1]}"

@@ -23,7 +23,7 @@ from models_store import devices
 from models_store.generators import checking
 from models_store.generators.diffusion.families import Family
 from models_store.generators.diffusion.loading import part, tokenizer
-from models_store.generators.diffusion.playing import Condition, Player, Request
+from models_store.generators.diffusion.playing import DECODED, Condition, Player, Request
 from models_store.generators.diffusion.reading import AT_ONCE, Reader, SentenceReader, prompts_of, rows_of
 
 MOST_CLAP_TOKENS = 512
@@ -70,7 +70,7 @@ class _SpectrogramPlayer(Player):
         picture = 4 * max(self.pipe.vae.config.block_out_channels[:2]) * columns * self._bands
         first, rates = self.pipe.vocoder.config.upsample_initial_channel, self.pipe.vocoder.config.upsample_rates
         samples = [first // 2 ** (level + 1) * math.prod(rates[: level + 1]) for level in range(len(rates))]
-        return int(max(picture, 4 * columns * max(samples))) * self.number_type.itemsize
+        return int(max(picture, 4 * columns * max(samples))) * DECODED.itemsize
 
 
 class MusicLdm(_SpectrogramPlayer):

@@ -29,7 +29,7 @@ from transformers import (
 from models_store.generators import checking
 from models_store.generators.diffusion.families import Family
 from models_store.generators.diffusion.loading import part, tokenizer
-from models_store.generators.diffusion.playing import Condition, Player, Request
+from models_store.generators.diffusion.playing import DECODED, Condition, Player, Request
 from models_store.generators.diffusion.reading import Reader, prompts_of, rows_of
 
 ACE_STEP_LYRICS = "[Instrumental]"
@@ -65,7 +65,7 @@ class _OobleckPlayer(Player):
     def decoded_bytes(self, request: Request) -> int:
         latents = min(self.frames(request.seconds, self._hop), int(self.pipe.vae.tile_latent_min_length))
         width = int(self.pipe.vae.config.decoder_channels)
-        return 6 * width * latents * self._hop * self.number_type.itemsize
+        return 6 * width * latents * self._hop * DECODED.itemsize
 
 
 class StableAudio(_OobleckPlayer):
@@ -189,7 +189,7 @@ class StableAudio3(Player):
         patches = min(latents, SAME_TILE + 2 * self._reach) * self._hop // int(config.patch_size)
         width = int(config.encoder_channels) * int(max(config.encoder_c_mults))
         whole = 4 * self.family.channels * latents * self._hop
-        return (24 * width * patches + patches**2 + whole) * int(self.number_type.itemsize)
+        return (24 * width * patches + patches**2 + whole) * DECODED.itemsize
 
 
 class AceStep(_OobleckPlayer):
