@@ -28,7 +28,7 @@ from tests.random_models import mert as random_mert
 from tests.random_models import musicgen as random_musicgen
 
 COMMAND = "python -m benchmarks neural"
-GOAL_SECONDS, GOAL_RATIO = 2.0, 300.0
+GOAL_SECONDS, GOAL_RATIO, CPU_GOAL_RATIO = 2.0, 300.0, 4.0
 GPU_POPULATIONS, CPU_POPULATIONS = (1, 4, 16, 64, 100, 256), (1, 8, 32)
 REPEATS = 3
 
@@ -77,9 +77,9 @@ def _rows(
             goal, met = (f"<= {GOAL_SECONDS:g}", taken <= GOAL_SECONDS) if on_gpu else ("", True)
             table.insert(0, _row(f"{name}: {population} songs of {seconds:g} s", taken, "s", goal, met))
     ratio = alone / per_song
-    goal, met = (f">= {GOAL_RATIO:g}", ratio >= GOAL_RATIO) if device.type == "cuda" else ("", True)
+    wanted = GOAL_RATIO if device.type == "cuda" else CPU_GOAL_RATIO
     table.insert(1, _row(f"{name}: one by one in float32, per song", 1000.0 * alone, "ms"))
-    table.insert(2, _row(f"{name}: times faster", ratio, "", goal, met))
+    table.insert(2, _row(f"{name}: times faster", ratio, "", f">= {wanted:g}", ratio >= wanted))
     return table
 
 

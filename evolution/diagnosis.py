@@ -54,7 +54,7 @@ def _instruments() -> Iterator[Finding]:
         except (OSError, ValueError, ImportError) as error:
             yield Finding(f"{entry.kind} {entry.name}", str(error), well=False, remedy="make install")
         else:
-            yield Finding(f"{entry.kind} {entry.name}", f"{instrument.sample_rate} Hz; {entry.licence}")
+            yield Finding(f"{entry.kind} {entry.name}", f"{_can(entry)}{instrument.sample_rate} Hz; {entry.licence}")
     from models_store.aligner import shipped
 
     try:
@@ -62,6 +62,11 @@ def _instruments() -> Iterator[Finding]:
         yield Finding("aligner", f"shipped, {config.users} reference listeners")
     except (OSError, ValueError) as error:
         yield Finding("aligner", str(error), well=False, remedy="python manage.py train_aligner")
+
+
+def _can(entry: Entry) -> str:
+    """What a generator plays; nothing for an ear, which hears everything."""
+    return f"{entry.plays}; up to {entry.longest_seconds:g} s; " if entry.kind == "generator" else ""
 
 
 def _pretrained(entry: Entry) -> Iterator[Finding]:
@@ -73,12 +78,11 @@ def _pretrained(entry: Entry) -> Iterator[Finding]:
         except weights.MissingWeightsError:
             continue
         there.append(known.model)
-    can = f"{entry.plays}; up to {entry.longest_seconds:g} s; " if entry.kind == "generator" else ""
     default = entry.weights[0]
     account = ", with an account that agreed to it" if default.gated else ""
     yield Finding(
         f"{entry.kind} {entry.name}",
-        f"{', '.join(there) or 'no weights here'}; {can}{entry.sample_rate} Hz; {entry.licence}",
+        f"{', '.join(there) or 'no weights here'}; {_can(entry)}{entry.sample_rate} Hz; {entry.licence}",
         optional=not there,
         remedy="" if there else f"manage.py fetch_models {entry.name} ({default.gigabytes:g} GB{account})",
     )

@@ -28,7 +28,8 @@ logger = logging.getLogger(__name__)
 CHUNKS_PER_PLAYER = 2
 SMALLEST_CHUNK, LARGEST_CHUNK = 2, 64
 LARGEST_BATCH = 512
-"""Of what a generator plays that is faster the more it plays at once: a message of 50 MB at most."""
+"""Of what a generator plays that is faster the more it plays at once: a message of 50 MB at most. A player has a GPU of
+its own, so each has a part of the population, and no more than one."""
 MOST_ATTEMPTS = 6
 EXPIRY = 1800  # seconds; a copy that no player acknowledged must not come back for ever
 PATIENCE = 1.0  # seconds without a reply after which the rows are looked at

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +20,7 @@ from torch import Tensor
 from evolution import broker, genomes, locks
 from evolution.models import Evaluation, Recording
 from evolution.takes import Instruments
-from models_store import artefacts, audio, catalog
+from models_store import artefacts, audio, catalog, devices
 from models_store.audio import Audio
 from models_store.encoders.base import AudioEncoder
 from models_store.evaluation import Evaluations, hear, play
@@ -63,11 +65,16 @@ def _answer(chunk: Chunk, model: Any, play_items: Any) -> None:
                 play_items(chunk, items)
         except ValueError as refusal:
             error = str(refusal)
+        except devices.OutOfMemoryError as lack:
+            error = f"{lack}; play shorter pieces, a smaller model, or on another device"
         except broker.SERVICES_LOST:
             raise  # no reply: the conductor sends the chunk again
-        except Exception:
+        except Exception as failure:
             logger.exception("%s could not be played", chunk["name"])
             error = "the music could not be made, for a reason that is ours"
+            if devices.is_lost(failure):
+                logger.error("the GPU is lost to this process, which ends: whoever started it starts another")
+                os.kill(os.getpid(), signal.SIGTERM)  # Celery ends after this task
     _reply(chunk, error)
 
 

@@ -33,6 +33,10 @@ class ProcessError(RuntimeError):
     """Processes that are needed did not start; the message says where to look."""
 
 
+GPUS = Path("/proc/driver/nvidia/gpus")
+"""A folder for each GPU that NVIDIA's driver has found."""
+
+
 @dataclass(frozen=True)
 class Program:
     """A process to run: its role, its name in logs, its command line and what it adds to the environment."""
@@ -57,12 +61,16 @@ def conductor(state_folder: Path) -> Program:
 
 
 def players(count: int, *, owner: str = "") -> list[Program]:
-    """`count` processes that play; on a CPU one per core, each with one thread.
+    """`count` processes that play; on a CPU one per core, each with one thread, else each with a GPU of its own.
 
     owner: part of their names, by which Celery knows workers: two starters at once must not share it.
     """
-    names = [f"player{number}{owner}" for number in range(1, count + 1)]
-    return [Program("player", name, (*_worker("gpu", name), "--pool=solo"), _CALM) for name in names]
+    there, programs = gpus(), []
+    for number in range(count):
+        name = f"player{number + 1}{owner}"
+        sees = {"CUDA_VISIBLE_DEVICES": there[number % len(there)]} if there else {}
+        programs.append(Program("player", name, (*_worker("gpu", name), "--pool=solo"), {**_CALM, **sees}))
+    return programs
 
 
 _CALM = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -160,8 +168,21 @@ def _end_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
+def gpus() -> list[str]:
+    """NVIDIA's GPUs that we may use, as CUDA_VISIBLE_DEVICES names them; looked up without a driver's library."""
+    told = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if told is not None:
+        return [name.strip() for name in told.split(",") if name.strip() not in ("", "-1")]
+    return [str(number) for number in range(len(list(GPUS.glob("*"))))]
+
+
 def default_players() -> int:
-    """One per processor core that we may use; more than a few share one memory bus and gain little."""
+    """One per GPU, whose memory holds one model; without any, one per processor core that we may use.
+
+    More than a few share one memory bus and gain little.
+    """
+    if there := gpus():
+        return len(there)
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(usable, MOST_PLAYERS)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,6 +54,17 @@ def number_type(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if has_it else torch.float32
 
 
+@contextmanager
+def whole_float32() -> Iterator[None]:
+    """Inside the block, a GPU's convolutions in float32 keep its 24 bits: cuDNN would take 11 of them (TF32)."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
 def free_memory(device: torch.device) -> int:
     """Bytes that could be taken now; on a GPU what torch keeps in reserve counts as free."""
     if device.type != "cuda":
@@ -67,6 +79,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS_OF_NO_MEMORY)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether a GPU failed so that this process cannot use it any more: whatever it is asked then fails, too."""
+    return isinstance(error, RuntimeError) and "CUDA error" in str(error) and not is_out_of_memory(error)
 
 
 def in_parts(work: Callable[[slice], T], count: int, *, at_once: int) -> list[T]:

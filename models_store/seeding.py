@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
+from numbers import Integral
 from threading import RLock
 
 import numpy as np
@@ -32,7 +33,10 @@ def derive(*parts: int | str | bytes) -> int:
 
 
 def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A torch generator of its own, at the beginning of the sequence of `seed` (0 <= seed < 2**63)."""
+    """A torch generator of its own, at the beginning of the sequence of `seed` (0 <= seed < 2**63).
+
+    Raises ValueError for another seed.
+    """
     return torch.Generator(device=device).manual_seed(_checked(seed))
 
 
@@ -43,7 +47,7 @@ def seeded(seed: int) -> Iterator[None]:
     Whatever happens inside, they go on afterwards as if nothing had been drawn. Only one thread is inside at a time;
     threads that draw from the global states without asking here are not held back.
     """
-    _checked(seed)
+    seed = _checked(seed)
     with _global_states:
         python_state, numpy_state, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
         cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
@@ -71,6 +75,9 @@ def _encoded(part: int | str | bytes) -> tuple[bytes, bytes]:
 
 
 def _checked(seed: int) -> int:
-    if not 0 <= seed < 1 << SEED_BITS:
+    """The seed as Python's own number: numpy's whole numbers are seeds too, and torch does not take them."""
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise ValueError(f"seed: expected a whole number, got {seed!r}")
+    if not 0 <= int(seed) < 1 << SEED_BITS:
         raise ValueError(f"seed: expected 0 <= seed < 2**{SEED_BITS}, got {seed}")
-    return seed
+    return int(seed)

@@ -18,12 +18,14 @@ _SHOWN = 60
 """Characters of a bad value that a message repeats."""
 
 
-def check_length(name: str, seconds: float, longest: float) -> None:
-    """0 < seconds <= longest, both in seconds."""
+def check_length(name: str, seconds: float, longest: float, *, sample_rate: int | None = None) -> None:
+    """0 < seconds <= longest, both in seconds; at a sample rate (Hz) at least one sample, rounded."""
     if isinstance(seconds, bool) or not isinstance(seconds, Real):
         raise ValueError(f"{name}: seconds: expected a number, got {_shown(seconds)}")
     if not (math.isfinite(seconds) and 0.0 < seconds <= longest):
         raise ValueError(f"{name}: seconds: expected more than 0 and at most {longest:g}, got {seconds}")
+    if sample_rate is not None and round(float(seconds) * sample_rate) < 1:
+        raise ValueError(f"{name}: seconds: expected at least one sample at {sample_rate} Hz, got {seconds}")
 
 
 def check_seeds(name: str, seeds: Sequence[int], count: int) -> None:
@@ -31,7 +33,7 @@ def check_seeds(name: str, seeds: Sequence[int], count: int) -> None:
     if len(seeds) != count:
         raise ValueError(f"{name}: seeds: expected one per genome, got {len(seeds)} for {count} genomes")
     for place, seed in enumerate(seeds):
-        if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 1 << SEED_BITS:
+        if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < 1 << SEED_BITS:
             raise ValueError(
                 f"{name}: seeds[{place}]: expected a whole number, 0 <= seed < 2**{SEED_BITS}, got {_shown(seed)}"
             )
@@ -63,7 +65,12 @@ def check_tokens(name: str, counts: Sequence[int], most_tokens: int) -> None:
 
 
 def check_embeddings(name: str, genomes: Tensor, *, dim: int, most_tokens: int) -> None:
-    """Finite floats [N, tokens, dim], with 1 <= tokens <= most_tokens."""
+    """Finite floats [N, tokens, dim], with 1 <= tokens <= most_tokens, that are all there in memory."""
+    if genomes.is_nested or genomes.layout != torch.strided:
+        kind = "a nested tensor" if genomes.is_nested else f"a sparse one ({genomes.layout})"
+        raise ValueError(f"{name}: expected embeddings as a dense tensor, got {kind}")
+    if genomes.is_meta:
+        raise ValueError(f"{name}: expected embeddings with numbers, got a tensor on the meta device, which has none")
     shape = tuple(genomes.shape)
     if genomes.ndim != 3 or shape[-1] != dim:
         raise ValueError(f"{name}: expected embeddings [N, tokens, {dim}], got shape {shape}")

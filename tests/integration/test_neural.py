@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from dataclasses import replace
 
 import pytest
 from django.core.management import CommandError
 
-from evolution import evaluation
+from evolution import evaluation, playing, presence
 from evolution.models import Candidate, Evaluation
 from evolution.takes import Instruments, Take
+from models_store import devices
 from models_store.aligner import shipped
 from models_store.aligner.model import AlignerConfig, AlignerV2
 from tests.integration.evolving import changed, evolve, history, written
@@ -114,6 +117,40 @@ def test_weights_that_are_missing_or_of_another_model_are_told_and_the_player_li
     with pytest.raises(evaluation.PlayingError, match=message):
         evaluation.evaluate([Take("calm jazz", 1, 0.5)], broken)
     assert evaluation.evaluate([Take("calm jazz", 1, 0.5)], instruments(models))
+
+
+def test_a_player_whose_gpu_failed_replies_and_ends(models, workers, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    sent = []
+    with monkeypatch.context() as patch:
+        patch.setattr(playing, "play", fail)
+        patch.setattr(playing.os, "kill", lambda pid, number: sent.append((pid, number)))
+        with pytest.raises(evaluation.PlayingError, match="a reason that is ours"):
+            evaluation.evaluate([Take("calm jazz", 1, 0.5)], instruments(models))
+    assert sent == [(os.getpid(), signal.SIGTERM)]
+
+
+def test_a_piece_that_no_memory_holds_is_told_as_that(models, workers, monkeypatch):
+    def lack(*args, **kwargs):
+        raise devices.OutOfMemoryError("one piece alone does not fit into the device's memory: 9 GB")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(playing, "play", lack)
+        with pytest.raises(evaluation.PlayingError, match=r"one piece alone .* play shorter pieces"):
+            evaluation.evaluate([Take("calm jazz", 1, 0.5)], instruments(models))
+
+
+def test_a_population_of_a_batched_generator_is_one_chunk_for_each_player(models, monkeypatch):
+    takes = {f"key {number}": Take("calm jazz", number, 0.5) for number in range(100)}
+    whole = evaluation._cut(takes, instruments=instruments(models), reply="r")
+    assert [len(chunk.keys) for chunk in whole] == [100]
+    alone = evaluation._cut(takes, instruments=Instruments(), reply="r")
+    assert [len(chunk.keys) for chunk in alone] == [50, 50]  # two chunks for one player: it may be slow
+    monkeypatch.setattr(presence, "count", lambda: {"player": 2})
+    spread = evaluation._cut(takes, instruments=instruments(models), reply="r")
+    assert [len(chunk.keys) for chunk in spread] == [50, 50]
 
 
 def test_an_aligner_of_another_ear_is_refused_before_anything_is_played(models, tmp_path):

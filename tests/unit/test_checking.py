@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from models_store import seeding
 from models_store.generators import checking
 
 
@@ -21,6 +23,13 @@ def test_the_longest_length_can_be_played() -> None:
     checking.check_length("player", 1e-3, 30.0)
 
 
+def test_what_rounds_to_no_sample_cannot_be_played() -> None:
+    checking.check_length("player", 1e-9, 30.0)
+    checking.check_length("player", 0.6e-4, 30.0, sample_rate=10_000)
+    with pytest.raises(ValueError, match=r"player: seconds: expected at least one sample at 10000 Hz, got 5e-05"):
+        checking.check_length("player", 0.5e-4, 30.0, sample_rate=10_000)
+
+
 @pytest.mark.parametrize("seeds", [[1], [1, 2, 3], [1, -1], [1, 2**63], [1, 2.0], [1, True], [1, "2"]])
 def test_seeds_that_no_generator_takes_are_refused(seeds: list[int]) -> None:
     with pytest.raises(ValueError, match=r"player: seeds.*expected"):
@@ -29,6 +38,10 @@ def test_seeds_that_no_generator_takes_are_refused(seeds: list[int]) -> None:
 
 def test_every_whole_number_of_63_bits_is_a_seed() -> None:
     checking.check_seeds("player", [0, 2**63 - 1], 2)
+    checking.check_seeds("player", list(np.array([0, 2**63 - 1])), 2)
+    for seed in np.array([3, 2**63 - 1], dtype=np.uint64):
+        checking.check_seeds("player", [seed], 1)
+        seeding.generator(seed)
 
 
 @pytest.mark.parametrize("prompts", ["calm piano", 3, [""], ["calm", " \n"], ["calm", None], ["calm \ud800"]])
@@ -56,6 +69,20 @@ def test_embeddings_of_another_shape_are_refused(shape: tuple[int, ...]) -> None
 def test_embeddings_have_to_be_floats() -> None:
     with pytest.raises(ValueError, match=r"floats, got torch\.int64"):
         checking.check_embeddings("player", torch.zeros(2, 3, 8, dtype=torch.int64), dim=8, most_tokens=10)
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "said"),
+    [
+        (torch.ones(2, 3, 8).to_sparse(), "sparse"),
+        (torch.zeros(2, 3, 8, device="meta"), "meta"),
+        (torch.nested.nested_tensor([torch.ones(3, 8), torch.ones(2, 8)]), "nested"),
+    ],
+    ids=["sparse", "meta", "nested"],
+)
+def test_embeddings_have_to_be_there_in_memory(embeddings: torch.Tensor, said: str) -> None:
+    with pytest.raises(ValueError, match=f"player: expected embeddings .*{said}"):
+        checking.check_embeddings("player", embeddings, dim=8, most_tokens=10)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e300])

@@ -90,3 +90,9 @@ def test_memory_beyond_what_the_container_may_take_does_not_count(
     assert devices.free_memory(cpu) == 1000
     (tmp_path / "memory.current").write_text("6000\n")
     assert devices.free_memory(cpu) == 0
+
+
+def test_a_gpu_that_failed_is_lost_and_one_that_is_full_is_not() -> None:
+    assert devices.is_lost(RuntimeError("CUDA error: device-side assert triggered"))
+    assert not any(devices.is_lost(error) for error in NO_MEMORY)
+    assert not devices.is_lost(RuntimeError("a shape is wrong"))

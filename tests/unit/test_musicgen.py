@@ -7,15 +7,17 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from models_store import devices, seeding
+from models_store.generators.musicgen import decoding
 from models_store.generators.musicgen import generator as generators
 from models_store.generators.musicgen.generator import MusicGen
 from tests.random_models import musicgen
-from tests.unit.small_musicgen import CLOSE, PROMPTS, SECONDS, apart, play, prepared
+from tests.unit.small_musicgen import CLOSE, PROMPTS, SECONDS, SEEDS, apart, play, prepared
 
 VARIANTS: dict[str, dict[str, Any]] = {"mono": {}, "stereo": {"stereo": True}, "melody": {"melody": True}}
 
@@ -98,6 +100,11 @@ def test_every_genome_and_every_seed_has_its_sound(player: MusicGen, sound: Tens
     assert sound.std() > 0.01
 
 
+def test_numpys_numbers_play_as_pythons(folder: Path, sound: Tensor) -> None:
+    player = prepared(folder, guidance=np.float32(3), temperature=np.float64(1), top_k=np.int64(250))
+    assert torch.equal(play(player, seeds=list(np.array(SEEDS))), sound)
+
+
 def test_guidance_changes_the_sound(folder: Path, sound: Tensor) -> None:
     assert apart(play(prepared(folder, guidance=1.0)), sound) > 0.01
 
@@ -135,7 +142,7 @@ def test_prompts_are_played_whatever_a_tensor_would_be(folder: Path, sound: Tens
     assert apart(play(prepared(folder, input_type="embeddings")), sound) < CLOSE
 
 
-@pytest.mark.parametrize("seconds", [1e-9, 0.001, 0.02, 0.333, 1 / 3, 1])
+@pytest.mark.parametrize("seconds", [2e-5, 0.001, 0.02, 0.333, 1 / 3, 1])
 def test_a_piece_is_as_long_as_asked(player: MusicGen, seconds: float) -> None:
     assert play(player, ["calm piano"], [1], seconds).shape == (1, 1, round(seconds * 32_000))
 
@@ -187,6 +194,42 @@ class TestBadInput:
         with pytest.raises(ValueError, match="more than 0 and at most 300"):
             play(player, seconds=seconds)
 
+    @pytest.mark.parametrize("seconds", [1e-9, 1.5e-5])
+    def test_what_rounds_to_no_sample_is_refused(self, player: MusicGen, seconds: float) -> None:
+        with pytest.raises(ValueError, match="at least one sample at 32000 Hz"):
+            play(player, seconds=seconds)
+
+    @pytest.mark.parametrize("kind", ["token_embeddings", "embeddings"])
+    def test_finite_numbers_that_the_models_cannot_square_are_refused(self, folder: Path, kind: str) -> None:
+        player, large = prepared(folder, input_type=kind), torch.zeros(3, 4, 32)
+        large[1, 2, 3] = -1e25
+        with pytest.raises(ValueError, match=r"musicgen: genomes\[1\]: expected numbers of at most 1e\+12, got 9\.9"):
+            play(player, large)
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf, 1e25])
+    @pytest.mark.parametrize("kind", ["text", "token_embeddings", "embeddings"])
+    def test_what_the_model_makes_no_sense_of_is_refused_before_anything_is_decoded(
+        self, folder: Path, kind: str, value: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        player = prepared(folder, input_type=kind)
+        monkeypatch.setattr(decoding.Decoder, "decode", lambda *_, **__: pytest.fail("it was decoded"))
+        if kind != "text":
+            monkeypatch.setattr(devices, "free_memory", lambda _: 1)  # one after the other
+        assert player._player is not None
+        projection = player._player.conditioner._projection
+        ordinary = projection.forward
+
+        def broken(states: Tensor) -> Tensor:
+            made = ordinary(states)
+            made[(states == states.amax()).any(-1).any(-1)] = value  # of the one genome with the largest number
+            return made
+
+        monkeypatch.setattr(projection, "forward", broken)
+        genomes: Any = torch.zeros(3, 4, 32)
+        genomes[2] = 0.5 * torch.arange(32)
+        with pytest.raises(ValueError, match=r"musicgen: genomes\[\d\]: expected an encoding of at most 1e\+12, got"):
+            play(player, PROMPTS if kind == "text" else genomes)
+
     @pytest.mark.parametrize("seeds", [[1, 2], [1, 2, 3, 4], [1, 2, -3], [1, 2, 2**63]])
     def test_seeds_that_do_not_fit_are_refused(self, player: MusicGen, seeds: list[int]) -> None:
         with pytest.raises(ValueError, match="seeds"):
@@ -199,10 +242,16 @@ class TestBadInput:
 
     @pytest.mark.parametrize(
         "parameters",
-        [{"input_type": "audio"}, {"guidance": 0.5}, {"guidance": math.nan}, {"temperature": 0.0}, {"top_k": -1}],
+        [
+            {"input_type": "audio"},
+            *({"guidance": value} for value in (0.5, math.nan, math.inf, 1e300, "3", None, True)),
+            *({"temperature": value} for value in (0.0, 1e-45, 9e-4, math.nan, math.inf, "x", None)),
+            *({"top_k": value} for value in (-1, 2.5, "250", None, True)),
+            *({"greedy": value} for value in (None, 1, "no")),
+        ],
     )
     def test_parameters_out_of_range_are_refused(self, parameters: dict[str, Any]) -> None:
-        with pytest.raises(ValueError, match="expected"):
+        with pytest.raises(ValueError, match=f"{next(iter(parameters))}: expected .*, got "):
             MusicGen(**parameters)
 
     def test_it_has_to_be_prepared(self, folder: Path) -> None:

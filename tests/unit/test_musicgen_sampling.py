@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -96,6 +98,52 @@ def test_no_number_leaves_the_likeliest_tokens() -> None:
     chosen = choose(logits, numbers, Sampling(top_k=5, temperature=0.7))
     likeliest = logits.topk(5).indices
     assert bool((likeliest == chosen[:, None]).any(1).all())
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(top_k=3), Sampling(top_k=0), Sampling(greedy=True)])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 3e38, -3e38])
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_whatever_the_logits_what_is_chosen_is_a_token(sampling: Sampling, value: float, all_of_them: bool) -> None:
+    logits = torch.randn(2, 4, 300, generator=seeding.generator(1))
+    logits[..., slice(None) if all_of_them else slice(7, 9)] = value
+    for number in (0.0, 0.5, 1.0 - 2.0**-24):
+        tokens = choose(logits, torch.full((2, 4), number), sampling)
+        assert tokens.dtype == torch.int64
+        assert bool(((tokens >= 0) & (tokens < 300)).all())
+
+
+def test_a_condition_that_is_not_finite_gives_codes_all_the_same(models: dict[str, Any]) -> None:
+    model = models["plain"]
+    told = condition(model, PROMPTS)
+    told.states[1] = math.nan
+    codes = Decoder(model.decoder).decode(told, frames=6, seeds=[1, 2, 3])
+    assert bool(((codes >= 0) & (codes < 64)).all())
+    good = Decoder(model.decoder).decode(condition(model, PROMPTS), frames=6, seeds=[1, 2, 3])
+    assert torch.equal(codes[[0, 2]], good[[0, 2]])
+
+
+def test_the_coldest_temperature_chooses_the_likeliest() -> None:
+    logits = 4.0 * torch.randn(500, 300, generator=seeding.generator(1))
+    numbers = torch.rand(500, generator=seeding.generator(2))
+    sure = logits.topk(2).values.diff().abs().squeeze(-1) > 0.05
+    chosen = choose(logits, numbers, Sampling(temperature=1e-3))
+    assert int(sure.sum()) > 400
+    assert torch.equal(chosen[sure], logits.argmax(-1)[sure])
+
+
+@pytest.mark.parametrize("seed", [np.int64(9), np.uint8(9), np.uint64(9)])
+def test_a_seed_of_numpys_is_a_seed(seed: Any) -> None:
+    assert torch.equal(uniforms([seed], frames=7, codebooks=4), uniforms([9], frames=7, codebooks=4))
+    with seeding.seeded(seed):
+        drawn = np.random.random(), torch.rand(3)
+    with seeding.seeded(9):
+        assert (drawn[0], drawn[1].tolist()) == (np.random.random(), torch.rand(3).tolist())
+
+
+@pytest.mark.parametrize("seed", ["9", 9.0, None, True, np.float64(9)])
+def test_what_is_no_whole_number_is_no_seed(seed: Any) -> None:
+    with pytest.raises(ValueError, match="seed: expected a whole number, got"):
+        seeding.generator(seed)
 
 
 def test_the_numbers_of_a_seed_depend_on_it_alone_and_go_on_where_a_shorter_piece_ends() -> None:

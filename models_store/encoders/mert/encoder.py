@@ -106,7 +106,8 @@ class Mert(AudioEncoder):
 
         def hear(part: slice) -> Tensor:
             sound = pad_sequence([windows[place] for place in order[part]], batch_first=True)  # [n, time]
-            return ear.hear(sound, lengths[part])
+            with devices.whole_float32():
+                return ear.hear(sound, lengths[part])
 
         heard = torch.cat(devices.in_parts(hear, len(order), at_once=_at_once(ear, lengths[0])))
         back = torch.empty(len(order), dtype=torch.long)

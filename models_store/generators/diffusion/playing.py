@@ -147,7 +147,8 @@ class Player(ABC):
         return torch.cat(sounds)[places]
 
     def _cut(self, latents: Tensor, request: Request) -> Tensor:
-        sound = self.sound(self.beginning(latents, request).to(DECODED))
+        with devices.whole_float32():
+            sound = self.sound(self.beginning(latents, request).to(DECODED))
         if sound.shape[-1] < request.samples:
             raise ValueError(
                 f"{self.family.name}: expected its model to make {request.samples} samples, got {sound.shape[-1]}"

@@ -80,7 +80,8 @@ class Codec:
             for channel in range(self.channels):
                 self._decode(codes[part, channel :: self.channels], sound[part, channel])
 
-        devices.in_parts(decode, count, at_once=self._at_once(frames))
+        with devices.whole_float32():
+            devices.in_parts(decode, count, at_once=self._at_once(frames))
         return sound
 
     def bytes_per_item(self, frames: int) -> int:

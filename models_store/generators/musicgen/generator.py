@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
@@ -43,7 +44,7 @@ class MusicGen(MusicGenerator):
     input_type: what a tensor of genomes is: "token_embeddings" (T5's input embeddings) or "embeddings" (T5's output),
         float [N, tokens, 768]; prompts are played whatever it is, and with "text" nothing else is. Positions at the end
         that are exactly the padding token's embedding, or exactly zero, are not attended to; at least one is.
-    guidance: classifier-free, 1 or more; 1 is none. temperature: more than 0. top_k: 0 is all.
+    guidance: classifier-free, 1 to 1000; 1 is none. temperature: 0.001 or more. top_k: 0 is all.
     greedy: the likeliest code always, so that seeds make no difference.
 
     Longer than 30 s is played in continued windows. Computes in bfloat16 on a GPU that has it, the text encoder and
@@ -101,7 +102,7 @@ class MusicGen(MusicGenerator):
         """
         if self._player is None:
             raise RuntimeError("musicgen: expected to be prepared: call prepare(device) before generate")
-        checking.check_length(self.name, seconds, self.longest_seconds)
+        checking.check_length(self.name, seconds, self.longest_seconds, sample_rate=self.sample_rate)
         reading = self._player.conditioner.read(genomes, tensors_are=self._tensors_are)
         checking.check_seeds(self.name, seeds, len(reading))
         samples = round(seconds * self.sample_rate)
@@ -147,7 +148,11 @@ class _Player:
                 sampling=sampling,
             )
 
-        codes = devices.in_parts(decode, len(reading), at_once=self._at_once(reading, frames))
+        at_once = self._at_once(reading, frames)
+        if reading.kind != "text" and at_once < len(reading):
+            # What cannot be played is refused before minutes go into what comes before it.
+            devices.in_parts(partial(self.conditioner.check, reading), len(reading), at_once=at_once)
+        codes = devices.in_parts(decode, len(reading), at_once=at_once)
         if not codes:
             return torch.zeros(0, self.codec.channels, samples, device=self.device)
         if self.codec.bytes_wanted(len(reading), frames) > devices.free_memory(self.device):

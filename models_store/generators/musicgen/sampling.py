@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -15,17 +16,24 @@ from models_store import seeding
 
 _SMALLEST = torch.finfo(torch.float32).tiny
 
+COLDEST = 1e-3
+"""The lowest temperature: below it the likeliest token is as good as sure (for that there is `greedy`), and float32
+soon cannot hold the scores."""
+
+FARTHEST = 1e3
+"""The most guidance: what is played is long past music, and what guides stays finite."""
+
 
 @dataclass(frozen=True)
 class Sampling:
     """How tokens are chosen.
 
     guidance: how far to go from what the model expects without the text to what it expects with it, and beyond
-        (classifier-free guidance, Ho & Salimans 2022); 1: the text alone, at half the work.
-    temperature: more than 0; below 1 the likely becomes likelier. top_k: how many tokens may be drawn; 0: all.
+        (classifier-free guidance, Ho & Salimans 2022), 1 to 1000; 1: the text alone, at half the work.
+    temperature: 0.001 or more; below 1 the likely becomes likelier. top_k: how many tokens may be drawn; 0: all.
     greedy: the likeliest token always; nothing is drawn.
 
-    Raises ValueError for numbers outside of these.
+    Raises ValueError for numbers outside of these, and for what is no number.
     """
 
     guidance: float = 3.0
@@ -34,12 +42,18 @@ class Sampling:
     greedy: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.guidance) and self.guidance >= 1.0):
-            raise ValueError(f"guidance: expected a finite number of at least 1, got {self.guidance}")
-        if not (math.isfinite(self.temperature) and self.temperature > 0.0):
-            raise ValueError(f"temperature: expected a finite number above 0, got {self.temperature}")
-        if self.top_k < 0:
-            raise ValueError(f"top_k: expected 0 (all) or more, got {self.top_k}")
+        if not (_is(self.guidance, Real) and 1.0 <= self.guidance <= FARTHEST):
+            raise ValueError(f"guidance: expected a number from 1 to {FARTHEST:g}, got {self.guidance!r}")
+        if not (_is(self.temperature, Real) and COLDEST <= self.temperature < math.inf):
+            raise ValueError(f"temperature: expected a finite number of at least {COLDEST:g}, got {self.temperature!r}")
+        if not (_is(self.top_k, Integral) and self.top_k >= 0):
+            raise ValueError(f"top_k: expected a whole number, 0 (all) or more, got {self.top_k!r}")
+        if not isinstance(self.greedy, bool):
+            raise ValueError(f"greedy: expected True or False, got {self.greedy!r}")
+        # Python's own numbers, whatever came: torch takes no others everywhere.
+        object.__setattr__(self, "guidance", float(self.guidance))
+        object.__setattr__(self, "temperature", float(self.temperature))
+        object.__setattr__(self, "top_k", int(self.top_k))
 
     @property
     def guided(self) -> bool:
@@ -61,7 +75,8 @@ def choose(logits: Tensor, numbers: Tensor, sampling: Sampling) -> Tensor:
     """Tokens int64 [...] from logits float32 [..., vocabulary] and numbers in [0, 1) [...].
 
     A token is the first whose cumulated probability exceeds its number. All tokens that are as likely as the k-th are
-    kept, as transformers does. Nothing here waits for the device.
+    kept, as transformers does. Nothing here waits for the device, so nothing is looked at: whatever the logits, NaN
+    among them, what comes is a token.
     """
     if sampling.greedy:
         return logits.argmax(-1)
@@ -72,7 +87,12 @@ def choose(logits: Tensor, numbers: Tensor, sampling: Sampling) -> Tensor:
     cumulated = scores.softmax(-1).cumsum(-1)  # [..., vocabulary]
     # Against the last sum, which rounding leaves near 1: the largest number there is, 1 - 2**-24, stays below it.
     wanted = numbers.unsqueeze(-1) * cumulated[..., -1:]  # [..., 1]
-    return torch.searchsorted(cumulated, wanted, right=True).squeeze(-1)
+    # Beside NaN the place found is the end, which is no token.
+    return torch.searchsorted(cumulated, wanted, right=True).squeeze(-1).clamp_max(cumulated.shape[-1] - 1)
+
+
+def _is(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _kth(scores: Tensor, k: int) -> Tensor:

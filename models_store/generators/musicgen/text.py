@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,10 @@ from models_store.instruments import GenomeKind
 
 MOST_TOKENS = 512
 """Of a prompt: what T5 was trained on (Raffel et al. 2020, arXiv:1910.10683, section 3.1.2)."""
+
+LARGEST = 1e12
+"""Of a number that T5 or the decoder reads: both square and sum what they read, and float32 ends at 3.4e38. T5's own
+embeddings and output are below a thousand."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +106,15 @@ class Conditioner:
         padding = torch.zeros(self._tokens.dim)
         if tensors_are == "token_embeddings":
             padding = self._tokens.embeddings[self._tokens.pad_id]
+        self._refuse(given, first=0, what="numbers")
         said = (given != padding.to(given.device)).any(dim=-1)  # [N, tokens]
         return Reading(tensors_are, given, _last(said.cpu()))
 
     def condition(self, reading: Reading, part: slice) -> Condition:
-        """What the decoder attends to, of consecutive genomes: [n, positions, hidden]."""
+        """What the decoder attends to, of consecutive genomes: [n, positions, hidden].
+
+        Raises ValueError for genomes that the model makes something of that it cannot compute with; says which.
+        """
         longest = reading.longest(part)
         content = reading.content[part, :longest].to(self._encoder.device)
         lengths = reading.lengths[part].to(self._encoder.device)
@@ -116,7 +125,22 @@ class Conditioner:
             content = self._encoder.encode(content, mask)
         with torch.no_grad():
             states = self._projection(content) * mask[..., None]  # [n, tokens, hidden]
+        self._refuse(states, first=part.start or 0, what="an encoding")
         return Condition(states, mask) if self._in_front is None else _with_front(states, mask, self._in_front)
+
+    def check(self, reading: Reading, part: slice) -> None:
+        """Raise ValueError where `condition` would."""
+        self.condition(reading, part)
+
+    def _refuse(self, numbers: Tensor, *, first: int, what: str) -> None:
+        """Raise ValueError for NaN and for more than the models can square, in float [n, tokens, dim] of genomes."""
+        largest = torch.linalg.vector_norm(numbers, ord=math.inf, dim=(1, 2))  # [n]
+        broken = (~(largest <= LARGEST)).nonzero().flatten().tolist()
+        if broken:
+            raise ValueError(
+                f"{self._name}: genomes[{first + broken[0]}]: expected {what} of at most {LARGEST:g}, "
+                f"got {float(largest[broken[0]])}"
+            )
 
     def _read_prompts(self, prompts: Sequence[str]) -> Reading:
         checking.check_prompts(self._name, prompts)

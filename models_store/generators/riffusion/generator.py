@@ -121,7 +121,7 @@ class Riffusion(MusicGenerator):
 
         Raises RuntimeError before `prepare`.
         """
-        checking.check_length(self.name, seconds, self.longest_seconds)
+        checking.check_length(self.name, seconds, self.longest_seconds, sample_rate=SAMPLE_RATE)
         loaded = self._prepared()
         self._check(genomes, loaded.listening)
         checking.check_seeds(self.name, seeds, len(genomes))
