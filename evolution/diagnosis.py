@@ -84,7 +84,7 @@ def _pretrained(entry: Entry) -> Iterator[Finding]:
         f"{entry.kind} {entry.name}",
         f"{', '.join(there) or 'no weights here'}; {_can(entry)}{entry.sample_rate} Hz; {entry.licence}",
         optional=not there,
-        remedy="" if there else f"manage.py fetch_models {entry.name} ({default.gigabytes:g} GB{account})",
+        remedy=entry.note if there else f"manage.py fetch_models {entry.name} ({default.gigabytes:g} GB{account})",
     )
 
 

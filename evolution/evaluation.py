@@ -28,9 +28,11 @@ logger = logging.getLogger(__name__)
 CHUNKS_PER_PLAYER = 2
 SMALLEST_CHUNK, LARGEST_CHUNK = 2, 64
 LARGEST_BATCH = 512
-"""Of what a generator plays that is faster the more it plays at once: a message of 50 MB at most. A player has a GPU of
-its own, so each has a part of the population, and no more than one."""
+"""Of what a generator plays that is faster the more it plays at once. A player has a GPU of its own: each has one
+part of the population."""
 MOST_ATTEMPTS = 6
+LARGEST_MESSAGE = 64 * 2**20
+"""Bytes; Redis refuses values of 512 MB, and Celery's envelope adds a third."""
 EXPIRY = 1800  # seconds; a copy that no player acknowledged must not come back for ever
 PATIENCE = 1.0  # seconds without a reply after which the rows are looked at
 
@@ -114,7 +116,7 @@ def _cut(missing: dict[str, Take], *, instruments: Instruments, reply: str) -> l
     else:
         chunks_per_player, largest = CHUNKS_PER_PLAYER, LARGEST_CHUNK
     size = math.ceil(len(missing) / (players * chunks_per_player))
-    size = min(max(size, SMALLEST_CHUNK), largest)
+    size = min(max(size, SMALLEST_CHUNK), largest, _most_in_a_message(missing))
     chunks = []
     for seconds in sorted({take.seconds for take in missing.values()}):
         alike = [(key, take) for key, take in missing.items() if take.seconds == seconds]
@@ -125,6 +127,12 @@ def _cut(missing: dict[str, Take], *, instruments: Instruments, reply: str) -> l
             ]
             chunks.append(_chunk(items, seconds, instruments, reply))
     return chunks
+
+
+def _most_in_a_message(missing: dict[str, Take]) -> int:
+    """How many of these genomes a message may hold; prompts are short."""
+    widest = max((genomes.size(take.genome) for take in missing.values()), default=0)
+    return max(1, LARGEST_MESSAGE // max(1, widest))
 
 
 def _listen(missing: dict[str, SoundFile], *, instruments: Instruments, reply: str) -> list[_Chunk]:

@@ -7,6 +7,7 @@ locked for ever.
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -39,6 +40,8 @@ def at_once() -> bool:
 def awaited(tell: Callable[[], None]) -> Iterator[None]:
     """Inside the block a signal makes the next `check` raise; another one raises KeyboardInterrupt where it comes.
 
+    Where an event loop runs, the first one raises, too: it ends the waiting for a language model.
+
     tell: called once, by the first signal. Outside the main thread, where no signal comes, nothing is changed.
     """
 
@@ -47,6 +50,8 @@ def awaited(tell: Callable[[], None]) -> Iterator[None]:
         if at_once():
             raise KeyboardInterrupt
         tell()
+        if _an_event_loop_runs():
+            raise Interrupted  # whoever waits for a network has nothing half done, and may wait long
 
     _came.clear()
     with ExitStack() as afterwards:
@@ -55,3 +60,11 @@ def awaited(tell: Callable[[], None]) -> Iterator[None]:
             for number in SIGNALS:
                 afterwards.callback(signal.signal, number, signal.signal(number, noted))
         yield
+
+
+def _an_event_loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

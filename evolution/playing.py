@@ -72,7 +72,7 @@ def _answer(chunk: Chunk, model: Any, play_items: Any) -> None:
         except Exception as failure:
             logger.exception("%s could not be played", chunk["name"])
             error = "the music could not be made, for a reason that is ours"
-            if devices.is_lost(failure):
+            if devices.is_lost(failure) and os.environ.get("EVOMUSIC_ROLE") == "player":
                 logger.error("the GPU is lost to this process, which ends: whoever started it starts another")
                 os.kill(os.getpid(), signal.SIGTERM)  # Celery ends after this task
     _reply(chunk, error)
@@ -108,13 +108,19 @@ def _evaluate(chunk: Chunk, items: Sequence[Chunk]) -> None:
 
 
 def _generator(chunk: Chunk) -> MusicGenerator:
-    wanted = chunk["instruments"]
-    return catalog.generator(wanted["generator"], device=wanted["device"], **wanted["parameters"])
+    wanted = Instruments(**chunk["instruments"])
+    return catalog.generator(wanted.generator, device=_device(wanted.device), **wanted.parameters)
 
 
 def _encoder(chunk: Chunk) -> AudioEncoder:
-    wanted = chunk["instruments"]
-    return catalog.encoder(wanted["encoder"], device=wanted["encoder_device"], **wanted["encoder_parameters"])
+    wanted = Instruments(**chunk["instruments"])
+    return catalog.encoder(wanted.encoder, device=_device(wanted.encoder_device), **wanted.encoder_parameters)
+
+
+def _device(wanted: str | None) -> str | None:
+    """A player that sees one GPU alone knows it by no number."""
+    alone = torch.cuda.device_count() == 1
+    return "cuda" if wanted is not None and wanted.startswith("cuda:") and alone else wanted
 
 
 def _play(chunk: Chunk, items: Sequence[Chunk]) -> Evaluations:
@@ -195,7 +201,7 @@ def _record(chunk: Chunk, items: Sequence[Chunk]) -> None:
     faults = artefacts.measure(raw)  # before the loudness is set: a limiter must not hide them
     sound = audio.normalise_loudness(raw, target_lufs=LOUDNESS_TARGET)
     heard = Evaluations(embeddings=_encoder(chunk).encode(sound), artefacts=faults)
-    outlines, levels = audio.peaks(sound, bins=PEAKS), audio.loudness(sound)
+    outlines, levels = audio.peaks(sound, bins=PEAKS).tolist(), audio.loudness(sound)
     rows = _evaluation_rows(items, heard, seconds=(time.monotonic() - started) / len(items))
     for position, item in enumerate(items):
         name = f"{item['key']}.{audio.FORMAT}"
@@ -205,7 +211,7 @@ def _record(chunk: Chunk, items: Sequence[Chunk]) -> None:
             evaluation=rows[position],
             seconds=sound.seconds,
             loudness=float(levels[position]),
-            peaks=[round(float(level), 3) for level in outlines[position]],
+            peaks=[round(level, 3) for level in outlines[position]],
         )
         with transaction.atomic():
             Evaluation.objects.bulk_create([rows[position]], ignore_conflicts=True)

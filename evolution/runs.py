@@ -14,6 +14,7 @@ from django.utils.text import slugify
 from evolution import config, events
 from evolution.models import Experiment, Round, Run
 from evolution.takes import Instruments
+from models_store.instruments import Kind, of
 
 LARGEST_SEED = 2**63 - 1
 
@@ -92,11 +93,12 @@ def instruments(run: Run) -> Instruments:
 def instruments_of(wanted: config.Configuration) -> Instruments:
     """What plays and hears in an experiment that is so configured."""
     told, ear = wanted.instrument, wanted.encoder
+    heard = _default_model("encoder", wanted.music_encoder)  # None for the embedded one, which has no model
     if wanted.music_model == config.EMBEDDED_GENERATOR:
         parameters = {"soundfont_path": settings.SOUNDFONT} if settings.SOUNDFONT else {}
     else:
         known: dict[str, Any] = {
-            "model": told.model,
+            "model": told.model or _default_model("generator", wanted.music_model),
             "inference_steps": told.inference_steps,
             "input_type": wanted.input_type,
         }
@@ -105,10 +107,15 @@ def instruments_of(wanted: config.Configuration) -> Instruments:
         generator=wanted.music_model,
         encoder=wanted.music_encoder,
         parameters=parameters,
-        encoder_parameters={"model": ear.model} if ear.model and wanted.music_encoder != "spectral" else {},
+        encoder_parameters={"model": ear.model or heard} if heard else {},
         device=told.device,
         encoder_device=ear.device,
     )
+
+
+def _default_model(kind: Kind, name: str) -> str | None:
+    """The model that is loaded when none is named: spelt out, so that both ways share their evaluations."""
+    return of(kind, name).default_model
 
 
 def pause(run: Run) -> bool:

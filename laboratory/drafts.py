@@ -138,6 +138,9 @@ def _file_faults(configuration: Configuration) -> list[Fault]:
         config.check_files(configuration)
     except ConfigurationError as error:
         return [replace(fault, message=places.without_paths(fault.message)) for fault in error.faults]
+    if configuration.user_model.aligner.abs_file_path is None and not _shipped(configuration).is_file():
+        message = f"expected an aligner for {configuration.music_encoder}, of which none is here: see docs/neural.md"
+        return [Fault.at(("user_model", "aligner", "abs_file_path"), message)]
     target = configuration.evolution.fitness.target_music
     if configuration.evolution.fitness.mode == "music" and target is not None:
         try:
@@ -145,6 +148,11 @@ def _file_faults(configuration: Configuration) -> list[Fault]:
         except targets.TargetError as error:
             return [Fault.at(("evolution", "fitness", "target_music"), places.without_paths(str(error)))]
     return []
+
+
+def _shipped(configuration: Configuration) -> Path:
+    """Where the aligner for the encoder is when none is named; looked up without torch."""
+    return Path(settings.BASE_DIR, "aligner", f"{configuration.music_encoder}.pt")
 
 
 def _space_faults(configuration: Configuration) -> Iterator[Fault]:

@@ -143,15 +143,11 @@ def reopen(out: Path, *, plan: Plan | None = None) -> Work:
     if len(found) != len(numbers):
         raise PipelineError(f"--resume --out {out}: its run {name!r} is not in this database")
     work = Work(out, tuple(found[number] for number in numbers))
-    if plan is not None and _dumped(plan) != work.runs[0].experiment.configuration:
+    if plan is not None and _with_kept_target(plan.configuration) != runs.configuration(work.runs[0]):
         raise PipelineError(f"--resume: the configuration is not the one in {out / 'config.yaml'}: leave it away")
     for run in work.runs:
         trials.resume(run)
     return work
-
-
-def _dumped(plan: Plan) -> dict[str, object]:
-    return config.dump(_with_kept_target(plan.configuration))
 
 
 def conduct(work: Work, *, on_generation: OnGeneration | None = None, on_wait: OnWait | None = None) -> None:

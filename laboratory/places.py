@@ -34,6 +34,12 @@ LOCATIONS = (
 )
 
 
+MODELS = (("music_generator", "model"), ("riffusion_pipeline", "model"), ("encoder", "model"))
+"""What is fetched from the hub; a page may not name a folder."""
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
 class UploadError(ValueError):
     """An upload that cannot be used; the message says what was expected and what came."""
 
@@ -85,10 +91,11 @@ def settled(configuration: Configuration) -> tuple[Configuration, list[Fault]]:
             faults.append(Fault.at(location, f"expected {ALLOWED}, got {given}"))
         else:
             configuration = _with(configuration, location, str(path))
-    model = configuration.instrument.model
-    if model is not None and _is_path(model):
-        section = "riffusion_pipeline" if configuration.music_model == "riffusion" else "music_generator"
-        faults.append(Fault.at((section, "model"), f"expected a name such as facebook/musicgen-small, got {model}"))
+    for location in MODELS:
+        model = _given(configuration, location)
+        if model is not None and not _on_the_hub(model):
+            expected = "a name on the hub such as facebook/musicgen-small"
+            faults.append(Fault.at(location, f"expected {expected}, got {model}"))
     return configuration, faults
 
 
@@ -132,11 +139,11 @@ def cloned(configuration: Configuration, *, prompts: Sequence[str] = ()) -> tupl
         if given is not None and _path(given) is None:
             configuration = _with(configuration, location, None)
             notes.append(f"{'.'.join(location)} was left out: {Path(given).name} is not {ALLOWED}.")
-    for section in ("music_generator", "riffusion_pipeline"):
-        model = _given(configuration, (section, "model"))
-        if model is not None and _is_path(model):
-            configuration = _with(configuration, (section, "model"), None)
-            notes.append(f"{section}.model was left out: {Path(model).name} is a folder of this server.")
+    for location in MODELS:
+        model = _given(configuration, location)
+        if model is not None and not _on_the_hub(model):
+            configuration = _with(configuration, location, None)
+            notes.append(f"{'.'.join(location)} was left out: {Path(model).name} is a folder of this server.")
     return text(configuration), notes
 
 
@@ -175,8 +182,10 @@ def _media(folder: str) -> Path:
     return Path(settings.MEDIA_ROOT, folder)
 
 
-def _is_path(model: str) -> bool:
-    return model.startswith(("/", "~", ".")) or "\\" in model or ".." in model.split("/")
+def _on_the_hub(model: str) -> bool:
+    """Whether it is owner/name and nothing that a folder of this server would be taken for."""
+    homes = (Path(settings.BASE_DIR), Path.cwd())
+    return _HUB_NAME.fullmatch(model) is not None and not any((home / model).exists() for home in homes)
 
 
 def _given(section: object, location: tuple[str, ...]) -> str | None:

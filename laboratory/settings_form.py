@@ -76,8 +76,11 @@ class SettingsForm(UploadsForm):
         required=False, min_value=1, max_value=1000, label="Steps of a diffusion", help_text="Empty: the model's own."
     )
     music_encoder = forms.ChoiceField(label="Ear", initial=DEFAULTS.music_encoder)
+    encoder_model = forms.CharField(required=False, label="Its weights", help_text="Empty: those named below.")
     aligner = forms.ChoiceField(
-        required=False, label="Aligner", help_text="It has to know the ear. The shipped one knows spectral."
+        required=False,
+        label="Aligner",
+        help_text="It has to know the ear. The shipped one knows spectral; put others into aligner/.",
     )
     duration = forms.FloatField(
         label="Seconds of a candidate", min_value=0.5, max_value=600.0, initial=DEFAULTS.evolution.duration
@@ -113,7 +116,7 @@ class SettingsForm(UploadsForm):
     SEARCHING = ("mode", "fitness", "name", "noise_weight")
     SIZES = ("epochs", "generations", "population_size", "elites", "best_solutions")
     SOUND = ("music_model", "generator_model", "input_type", "inference_steps", "duration", "best_duration")
-    EAR = ("music_encoder", "aligner")
+    EAR = ("music_encoder", "encoder_model", "aligner")
     VECTORS = ("subspace", "snap")
     START = ("initialization", "prompts_file", "target_music", "prompts_text")
     MODEL = ("api_uri", "model", "api_key", "temperature")
@@ -177,6 +180,7 @@ class SettingsForm(UploadsForm):
             "epochs": given["epochs"],
             "music_model": given["music_model"],
             "music_encoder": given["music_encoder"],
+            "encoder": {"model": given["encoder_model"] or None},
             "riffusion_pipeline" if given["music_model"] == "riffusion" else "music_generator": {
                 "model": given["generator_model"] or None,
                 "input_type": given["input_type"] or None,

@@ -29,7 +29,7 @@ def describe() -> tuple[Entry, ...]:
 
 
 def generator(name: str, *, device: str | None = None, **parameters: Any) -> MusicGenerator:
-    """The generator of this name and parameters, prepared; the same object every time in this process.
+    """The generator of this name and parameters, prepared; the same object every time, as long as it is held.
 
     device: where it runs; None: a GPU where there is one. What is embedded runs on the CPU.
     Raises ValueError for a name that is not known (with those that are), a parameter that it does not take, a device
@@ -174,8 +174,9 @@ def _prepared(kind: Kind, name: str, device: str | None, parameters: dict[str, A
     with _guard:
         slot = _slots.setdefault(key, _Slot(kind, weighs=not entry.embedded))
         _slots.move_to_end(key)
-        for one in _beyond_what_is_held(kind):
-            _release(one)
+        too_many = _beyond_what_is_held(kind)
+    for one in too_many:
+        _release(one)
     with slot.lock:
         if slot.instance is None:
             instance = _built(name, parameters)

@@ -117,6 +117,13 @@ def _world(
         songs = world.load(songs_file)
         if len(songs) != recipe.songs:
             raise ValueError(f"{songs_file}: expected {recipe.songs} songs, got {len(songs)}; made for another recipe?")
+        studio.encoder.prepare(devices.choose())  # only then it is known what it hears
+        heard, expected = tuple(songs.embeddings.shape[1:]), (studio.encoder.layers, studio.encoder.dim)
+        if heard != expected:
+            raise ValueError(
+                f"{songs_file}: expected songs that {studio.encoder.name} heard, {expected[0]} x {expected[1]}, "
+                f"got {heard[0]} x {heard[1]}; made with another ear?"
+            )
         logger.info("%d songs from %s", len(songs), songs_file)
     else:
         device = devices.choose()

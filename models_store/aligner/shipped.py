@@ -22,7 +22,7 @@ def path_of(encoder: str) -> Path:
         raise ValueError(
             f"aligner: no checkpoint is shipped for the encoder {encoder!r} (there are: {known}); "
             "name one in user_model.aligner.abs_file_path, or train one with "
-            f"`python manage.py train_aligner --encoder {encoder} --out aligner/{encoder}.pt`"
+            f"`python manage.py train_aligner --generator NAME --encoder {encoder} --out aligner/{encoder}.pt`"
         )
     return path
 

@@ -201,6 +201,10 @@ def test_a_resumed_run_keeps_its_configuration(tmp_path):
     file, out = written(tmp_path, changed(epochs=1, evolution__generations=1)), tmp_path / "out"
     evolve(file, out)
     evolve(file, out, seed=None, resume=True)  # the same one may be named again
+    older = Experiment.objects.get()
+    del older.configuration["encoder"]  # a section that an earlier version did not know
+    older.save()
+    evolve(file, out, seed=None, resume=True)
     written(tmp_path, changed(epochs=1, evolution__generations=3))
     with pytest.raises(CommandError, match="is not the one in"):
         evolve(file, out, seed=None, resume=True)

@@ -51,7 +51,7 @@ def with_tiny_models(content, folder):
     content["encoder"] = {"model": str(mert.write(folder / "ear"))}
     aligner = AlignerV2(AlignerConfig(users=2, layers=TINY_MERT[0], dim=TINY_MERT[1]))
     shipped.save(aligner, folder / "aligner.pt", notes={})
-    content["user_model"]["aligner"]["abs_file_path"] = "aligner.pt"
+    content["user_model"]["aligner"] = {"abs_file_path": "aligner.pt"}
     search = content["evolution"]["search"]
     if "subspace" in search:
         search["subspace"] = 4

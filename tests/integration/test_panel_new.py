@@ -75,7 +75,7 @@ def test_checking_makes_nothing(staff):
 
 LACKING = {
     "fitness-music": "target_music",  # a sound of one's own
-    **dict.fromkeys(("musicgen", "musicgen-tokens", "riffusion"), "abs_file_path: .* which does not exist"),
+    **dict.fromkeys(("musicgen", "musicgen-tokens", "riffusion"), "abs_file_path: expected an aligner for mert"),
 }
 
 
@@ -242,9 +242,17 @@ def test_a_link_out_of_the_allowed_folders_is_not_followed(settings, tmp_path):
         drafts.check(text)
 
 
-def test_the_weights_of_a_generator_cannot_be_a_path(staff):
-    content = post_text(staff, "music_generator:\n  model: /etc\n").content.decode()
-    assert "expected a name such as" in content
+@pytest.mark.parametrize("section", ["music_generator", "riffusion_pipeline", "encoder"])
+@pytest.mark.parametrize("model", ["/etc", "../../etc", "~/x", "models_store/taste", "a", "a/b/c"])
+def test_the_weights_of_an_instrument_cannot_be_a_folder_of_the_server(staff, section, model):
+    content = post_text(staff, f"{section}:\n  model: {model}\n").content.decode()
+    assert "expected a name on the hub such as facebook/musicgen-small" in content
+    assert not Experiment.objects.exists()
+
+
+def test_an_ear_that_no_aligner_knows_is_refused(staff):
+    content = post_text(staff, "music_encoder: clap\n").content.decode()
+    assert "expected an aligner for clap, of which none is here" in content
 
 
 def test_an_uploaded_target_is_kept_and_named_in_the_text(staff, media):
@@ -335,10 +343,10 @@ def test_what_a_generator_cannot_play_is_refused(staff):
 
 def test_settings_choose_a_generator_its_weights_and_the_ear(staff):
     chosen = {"mode": "SNES", "music_model": "riffusion", "generator_model": "a/b", "inference_steps": "20"}
-    ears = {"music_encoder": "clap", "aligner": "aligner/spectral.pt"}
+    ears = {"music_encoder": "clap", "encoder_model": "c/d", "aligner": "aligner/spectral.pt"}
     text = shown_text(staff.post("/laboratory/new/", SETTINGS | chosen | ears).content.decode())
     assert "riffusion_pipeline:\n  model: a/b\n  inference_steps: 20\n" in text
-    assert "music_encoder: clap" in text
+    assert "music_encoder: clap\nencoder:\n  model: c/d\n" in text
     assert "abs_file_path: aligner/spectral.pt" in text
 
 

@@ -63,6 +63,12 @@ def test_an_aligner_is_made_for_a_neural_generator_and_a_neural_ear(tmp_path: Pa
         recipe.check(tmp_path / "mert.pt", recipe.studio())
 
 
+def test_songs_that_another_ear_heard_are_refused(made: Path, tmp_path: Path) -> None:
+    studio = recipe.studio(encoder="mert", encoder_model=str(mert.write(tmp_path / "ear")))
+    with pytest.raises(ValueError, match=r"expected songs that mert heard, 3 x 32, got 8 x 64; made with another ear"):
+        recipe.make(SMALL, studio, out=tmp_path / "two.pt", songs_file=made / "songs.pt")
+
+
 def test_a_studio_of_nobody_known_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown encoder 'mart': expected one of"):
         recipe.studio(encoder="mart")

@@ -76,7 +76,7 @@ def test_embeddings_have_to_be_floats() -> None:
     [
         (torch.ones(2, 3, 8).to_sparse(), "sparse"),
         (torch.zeros(2, 3, 8, device="meta"), "meta"),
-        (torch.nested.nested_tensor([torch.ones(3, 8), torch.ones(2, 8)]), "nested"),
+        (torch.nested.nested_tensor([torch.ones(3, 8), torch.ones(2, 8)], layout=torch.jagged), "nested"),
     ],
     ids=["sparse", "meta", "nested"],
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -63,6 +65,17 @@ def test_the_second_signal_ends_it_where_it_is() -> None:
         work()
     assert not isinstance(ended.value, Interrupted)
     assert not done
+
+
+def test_waiting_in_an_event_loop_ends_at_once() -> None:
+    async def wait() -> None:
+        asyncio.get_running_loop().call_later(0.2, send)
+        await asyncio.sleep(60)
+
+    started = time.monotonic()
+    with pytest.raises(Interrupted), interruption.awaited(lambda: None):
+        asyncio.run(wait())
+    assert time.monotonic() - started < 30
 
 
 def test_afterwards_signals_are_what_they_were_and_nothing_is_remembered() -> None:

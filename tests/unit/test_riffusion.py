@@ -230,7 +230,7 @@ def test_guidance_of_one_hears_the_prompt_alone(prepared: Callable[..., Riffusio
     torch.testing.assert_close(alone, nearly, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("seconds", [1e-6, 0.01, 0.3456, 5.2])
+@pytest.mark.parametrize("seconds", [2e-5, 0.01, 0.3456, 5.2])
 def test_a_piece_has_the_length_that_was_asked_for(prepared: Callable[..., Riffusion], seconds: float) -> None:
     sound = played(prepared(inference_steps=1), PROMPTS[:1], seconds=seconds)
     assert sound.shape == (1, max(1, round(seconds * SAMPLE_RATE)))

@@ -15,8 +15,11 @@ import numpy as np
 import pytest
 import torch
 
+from evolution import config
+from evolution.search import build as search_build
 from evolution.search.candidates import Candidate, Generation, genome_bytes
-from evolution.search.vectors import GA_OPERATORS, VectorGA, VectorOperator
+from evolution.search.vectors import GA_OPERATORS, VectorGA, VectorOperator, build
+from models_store.generators.soundfont import vocabulary as soundfont_vocabulary
 from tests.unit.small_words import WORDS, Listener, embedded
 
 CHAIN = (
@@ -227,3 +230,17 @@ def test_operators_that_cannot_work_are_refused(
 def test_initial_genomes_of_another_number_are_refused() -> None:
     with pytest.raises(ValueError, match=r"initial: expected \[24, tokens, dim\].* got shape \(3, 6, 8\)"):
         VectorGA(initial=embedded(3), population_size=24, seed=1, operators=CHAIN)
+
+
+def test_a_pool_that_memory_does_not_hold_is_thinned_evenly() -> None:
+    pool = [str(number) for number in range(10)]
+    assert build._spread(pool, 10) is pool
+    assert build._spread(pool, 4) == ["0", "2", "5", "7"]
+    assert len(build._spread(pool, 0)) == 2
+
+
+def test_the_embedded_generator_s_pool_is_never_thinned() -> None:
+    prompts = len(config.read_prompts(search_build.POOL))
+    longest = config.Evolution.model_fields["max_seq_len"].metadata
+    most_tokens = max(limit.le for limit in longest if hasattr(limit, "le"))
+    assert prompts * most_tokens * soundfont_vocabulary.DIM <= build._most(WORDS)

@@ -60,7 +60,7 @@ def _model(name: str) -> str:
 def _table() -> Table:
     table = Table(title="Models on the hub")
     for heading in ("for", "model", "GB", "here", "licence"):
-        table.add_column(heading, no_wrap=heading != "licence", justify="right" if heading == "GB" else "left")
+        table.add_column(heading, overflow="fold", justify="right" if heading == "GB" else "left")
     for entry in instruments.ENTRIES:
         for place, known in enumerate(entry.weights):
             table.add_row(*_row(entry, known, first=place == 0))

@@ -12,10 +12,14 @@ from evolution.search.vectors.cmaes import CMAESSearch
 from evolution.search.vectors.distributions import DistributionSearch
 from evolution.search.vectors.ga import VectorGA, VectorOperator
 from evolution.search.vectors.gaussians import CEMSearch, PGPESearch, SNESSearch, XNESSearch
-from models_store.generators.base import PromptSpace
+from models_store.generators.base import PromptSpace, TokenVocabulary
 
-_MOST_POOL_NUMBERS = 2**24
-"""In all genomes of the pool: 128 MB in double precision, of which a principal component analysis makes copies."""
+_MOST_TOKEN_NUMBERS = 40_000_000
+"""In all genomes of the pool: 320 MB in double precision, of which a principal component analysis makes copies. The
+whole pool has fewer for any length of the embedded generator."""
+
+_MOST_ENCODED_NUMBERS = 2**23
+"""The same where a text encoder has to read every prompt: some four hundred of 25 tokens of 768 numbers."""
 
 DISTRIBUTION_SEARCHES: Mapping[str, type[DistributionSearch]] = MappingProxyType(
     {search.mode: search for search in (CMAESSearch, SNESSearch, PGPESearch, XNESSearch, CEMSearch)}
@@ -40,7 +44,7 @@ def vector_searcher(
     initial = space.embed(initial_prompts, length=length)
     common: dict[str, Any] = {
         "initial": initial,
-        "pool": space.embed(_spread(pool, initial[0].numel()), length=length) if pool else None,
+        "pool": space.embed(_spread(pool, _most(space) // initial[0].numel()), length=length) if pool else None,
         "population_size": search.population_size,
         "seed": seed,
         "space": space,
@@ -58,7 +62,11 @@ def vector_searcher(
     return DISTRIBUTION_SEARCHES[search.mode](**common)
 
 
-def _spread(pool: Sequence[str], numbers: int) -> Sequence[str]:
-    """As many prompts of the pool as memory allows for genomes of so many numbers, evenly spread over it."""
-    most = max(2, _MOST_POOL_NUMBERS // numbers)
+def _most(space: PromptSpace) -> int:
+    return _MOST_TOKEN_NUMBERS if isinstance(space, TokenVocabulary) else _MOST_ENCODED_NUMBERS
+
+
+def _spread(pool: Sequence[str], most: int) -> Sequence[str]:
+    """At most so many prompts of the pool, evenly spread over it."""
+    most = max(2, most)
     return pool if len(pool) <= most else [pool[place * len(pool) // most] for place in range(most)]

@@ -68,7 +68,9 @@ class Command(BaseCommand):
         plan = None
         if options["config"] is not None:
             plan = pipeline.plan(options["config"], rounds=options["rounds"])
+        interruption.check()
         call_command("migrate", verbosity=0, interactive=False)
+        interruption.check()
         try:
             if options["resume"] or plan is None:
                 work = pipeline.reopen(options["out"], plan=plan)
@@ -105,7 +107,9 @@ class Command(BaseCommand):
 
     def _ends(self) -> None:
         if self._bar:
-            self._bar.waits("ending after what is being played; Ctrl-C again: at once")
+            self._bar.waits("ending as soon as nothing is half done; Ctrl-C again: at once")
+        else:
+            self.stderr.write("\nEnding; Ctrl-C again: at once.")
 
     def _leave(self, work: Work) -> None:
         """The files as of now; another Ctrl-C leaves those of the last generation, which are whole too."""
