@@ -98,11 +98,7 @@ def _seeds(items: Sequence[Chunk]) -> list[int]:
 
 def _evaluate(chunk: Chunk, items: Sequence[Chunk]) -> None:
     started = time.monotonic()
-    try:
-        heard = _play(chunk, items)
-    except ValueError:
-        # One genome that cannot be played must not take the others with it.
-        heard = _together([_play_or_refuse(chunk, item) for item in items])
+    heard = _heard(chunk, items)
     seconds = (time.monotonic() - started) / len(items)
     Evaluation.objects.bulk_create(_evaluation_rows(items, heard, seconds=seconds), ignore_conflicts=True)
 
@@ -131,6 +127,17 @@ def _play(chunk: Chunk, items: Sequence[Chunk]) -> Evaluations:
         seconds=chunk["seconds"],
         seeds=_seeds(items),
     )
+
+
+def _heard(chunk: Chunk, items: Sequence[Chunk]) -> Evaluations:
+    """What was heard; a genome that cannot be played takes no other with it: what is refused is halved."""
+    try:
+        return _play(chunk, items)
+    except ValueError:
+        if len(items) == 1:
+            return _play_or_refuse(chunk, items[0])
+    middle = len(items) // 2
+    return _together([_heard(chunk, items[:middle]), _heard(chunk, items[middle:])])
 
 
 def _play_or_refuse(chunk: Chunk, item: Chunk) -> Evaluations:

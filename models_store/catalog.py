@@ -71,6 +71,8 @@ def lexicon(name: str) -> Lexicon:
 def prompt_space(name: str, *, input_type: str, model: str | None = None, **_: Any) -> PromptSpace | None:
     """How prompts become genomes of numbers for this generator: loaded once, and without the generator itself.
 
+    What it loads is shared, what it remembers of prompts is not.
+
     input_type: "token_embeddings" (a TokenVocabulary), "embeddings" (what its text encoder makes), or "text" (None).
     model: as the generator's parameter; its other parameters may be given and do not matter.
     Raises ValueError for a kind that the generator does not play, and as `generator`.
@@ -79,7 +81,7 @@ def prompt_space(name: str, *, input_type: str, model: str | None = None, **_: A
     if input_type not in entry.genome_kinds:
         plays = " or ".join(sorted(entry.genome_kinds))
         raise ValueError(f"{name}: expected {plays}, which it plays, got {input_type}")
-    return None if input_type == "text" else _space(name, input_type, model)
+    return None if input_type == "text" else _space(name, input_type, model).fresh()
 
 
 def forget() -> None:

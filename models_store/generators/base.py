@@ -54,6 +54,10 @@ class PromptSpace(ABC):
     def nearest(self, embeddings: Tensor) -> list[str]:
         """How people read each of [N, length, dim]: the prompt whose words lie nearest."""
 
+    def fresh(self) -> PromptSpace:
+        """One that remembers nothing of what others embedded, so that what it reads depends on its user alone."""
+        return self
+
 
 class TokenVocabulary(PromptSpace):
     """The tokens of a generator and their embeddings.

@@ -201,6 +201,14 @@ class EncodedPrompts(PromptSpace):
         nearest[~positions.any(dim=-1)] = self.vocabulary.pad_id
         return self.vocabulary.prompts(nearest.reshape(embeddings.shape[:2]))
 
+    def fresh(self) -> EncodedPrompts:
+        return EncodedPrompts(
+            self.vocabulary,
+            self._encode,
+            blank_padding=self._blank_padding,
+            most_remembered=self._most_remembered,
+        )
+
     def _remember(self, tokens: Tokens, encoded: Tensor) -> None:
         with self._lock:
             for ids, mask, vectors in zip(tokens.ids, tokens.mask, encoded, strict=True):

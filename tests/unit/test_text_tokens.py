@@ -201,6 +201,16 @@ def test_what_is_embedded_later_is_known_too(vocabulary: TextTokens) -> None:
     assert space.nearest(space.embed(PROMPTS[1:], length=20)) == PROMPTS[1:]
 
 
+def test_a_fresh_one_reads_with_what_it_embedded_itself(vocabulary: TextTokens) -> None:
+    space, _ = encoded(vocabulary)
+    other = space.embed(["fast techno"], length=6)
+    fresh = space.fresh()
+    assert fresh.nearest(other) == [""]
+    fresh.embed(["calm jazz"], length=6)
+    assert "techno" not in fresh.nearest(other)[0]
+    assert space.nearest(other) == ["fast techno"]
+
+
 def test_the_encoder_gets_many_prompts_in_parts(vocabulary: TextTokens) -> None:
     space, encoder = encoded(vocabulary)
     prompts: Sequence[str] = [f"calm piano, {bpm} bpm" for bpm in range(150)]

@@ -182,6 +182,9 @@ class Sentences(PromptSpace):
         bank = normalize(torch.stack([vector for _, vector in known]), dim=-1)
         return [known[place][0] for place in (given @ bank.T).argmax(dim=-1).tolist()]
 
+    def fresh(self) -> Sentences:
+        return Sentences(self._encode, most_remembered=self._most_remembered)
+
 
 def rows_of(words: Any, prompts: Sequence[str]) -> list[list[int]]:
     """The tokens of each prompt, as long as they are, with what the tokenizer puts around them."""
