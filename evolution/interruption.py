@@ -45,12 +45,12 @@ def awaited(tell: Callable[[], None]) -> Iterator[None]:
     tell: called once, by the first signal. Outside the main thread, where no signal comes, nothing is changed.
     """
 
-    def noted(number: int, _frame: FrameType | None) -> None:
+    def noted(number: int, frame: FrameType | None) -> None:
         _came.append(number)
         if at_once():
             raise KeyboardInterrupt
         tell()
-        if _an_event_loop_runs():
+        if _in_an_event_loop(frame):
             raise Interrupted  # whoever waits for a network has nothing half done, and may wait long
 
     _came.clear()
@@ -62,9 +62,10 @@ def awaited(tell: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def _an_event_loop_runs() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+def _in_an_event_loop(frame: FrameType | None) -> bool:
+    """Whether what was interrupted was called by asyncio's loop, or is the loop."""
+    while frame is not None:
+        if frame.f_code is asyncio.BaseEventLoop.run_forever.__code__:
+            return True
+        frame = frame.f_back
+    return False

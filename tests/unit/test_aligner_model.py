@@ -135,7 +135,9 @@ def test_users_of_any_leading_shape_are_projected_alike() -> None:
 
 
 def test_a_recipe_says_the_wiring_of_what_it_makes(tmp_path: Path) -> None:
-    world.save(tmp_path / "songs.pt", small_world.songs())
+    songs = small_world.songs()
+    wide = torch.cat([songs.embeddings.flatten(1)] * 22, dim=1)[:, : 8 * 64].reshape(-1, 8, 64)  # as spectral hears
+    world.save(tmp_path / "songs.pt", replace(songs, embeddings=wide))
     wired = recipe.Recipe(songs=400, listeners=10, seed=1, aggregation="learned-query", projection_type="shared")
     how = training.TrainingConfig(batch=16, steps=2, epochs=2)
 
