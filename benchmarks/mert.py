@@ -3,7 +3,7 @@
 On a GPU the architecture of MERT-v1-95M hears 100 songs in bfloat16. On a machine without one there are no such rows,
 and a small configuration (256 wide, 6 layers, 128 channels) hears 16 songs on the CPU, in float32 on both sides. There
 both ways take about as long: one song fills the caches and all cores, and batches win nothing. The GPU rows have not
-been run yet where this was written.
+been run yet.
 
 The weights are random: speed does not depend on them. The songs are at 32 kHz on the device, as MusicGen plays them;
 the plain way gets them at 24 kHz already. The floor is counted before anything is measured: the operations of all

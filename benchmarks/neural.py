@@ -3,7 +3,7 @@
 Against the same songs one by one: transformers' `generate` in float32, its HuBERT one song at a time, and the faults
 of each. On a GPU with the architectures of musicgen-small and MERT-v1-95M at full size, random weights, 100 songs of
 5 s; on a machine without one there are no such rows, and small configurations make 32 songs of 2 s on the CPU, where
-MERT gains nothing from batches. The rows of the GPU have not been run yet: nobody who worked on it had one.
+MERT gains nothing from batches. The rows of the GPU have not been run yet.
 """
 
 from __future__ import annotations
