@@ -16,10 +16,7 @@ from diffusers import (
     AceStepTransformer1DModel,
     AudioLDM2ProjectionModel,
     AudioLDM2UNet2DConditionModel,
-    AutoencoderKL,
-    AutoencoderOobleck,
     AutoencoderSAME,
-    DDIMScheduler,
     FlowMatchEulerDiscreteScheduler,
     StableAudio3DiTModel,
     StableAudioDiTModel,
@@ -30,42 +27,31 @@ from diffusers.pipelines.ace_step import AceStepConditionEncoder
 from diffusers.pipelines.stable_audio_3.modeling_stable_audio_3 import StableAudio3DurationEmbedder
 from torch import nn
 from transformers import (
-    ClapConfig,
-    ClapModel,
-    GemmaTokenizer,
     GPT2Config,
     GPT2LMHeadModel,
-    Qwen2Tokenizer,
     Qwen3Config,
     Qwen3Model,
-    RobertaTokenizer,
-    SpeechT5HifiGan,
-    SpeechT5HifiGanConfig,
-    T5Config,
     T5EncoderModel,
     T5GemmaConfig,
     T5GemmaEncoderModel,
     T5GemmaModuleConfig,
 )
-from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from models_store import seeding
-from tests.random_models import musicgen
-
-CLAP_TOKENS = 126
-T5_TOKENS = 128
-GEMMA_TOKENS = 256
-
-_CLAP, _T5, _LANGUAGE, _GEMMA, _QWEN = 24, 32, 16, 32, 32
-"""Numbers per token or text."""
-
-_BANDS = 64
-"""Of the mel spectrograms that both latent diffusion models paint, at 100 columns a second."""
+from tests.random_models import diffusion_parts, musicgen
+from tests.random_models.diffusion_parts import (
+    BANDS,
+    CLAP_WIDTH,
+    GEMMA_TOKENS,
+    GEMMA_WIDTH,
+    LANGUAGE_WIDTH,
+    QWEN_WIDTH,
+    T5_TOKENS,
+    T5_WIDTH,
+)
 
 _WHERE_TEXT_IS_HEARD = ("attn2.", "cross_attn.", "condition_embedder.", "to_cond_embed.")
 """Parts of the networks that random weights would leave too quiet: every prompt would sound alike."""
-
-_LETTERS = "▁abcdefghijklmnopqrstuvwxyz0123456789,.'-#:\n"
 
 Parts = dict[str, Any]
 
@@ -135,7 +121,7 @@ def _roughen(model: nn.Module) -> None:
 
 def _musicldm() -> Parts:
     unet = UNet2DConditionModel(
-        sample_size=[256, _BANDS // 4],  # columns and bands of the latents
+        sample_size=[256, BANDS // 4],  # columns and bands of the latents
         in_channels=4,
         out_channels=4,
         block_out_channels=(8, 16),
@@ -146,16 +132,16 @@ def _musicldm() -> Parts:
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=(8, 16),
         class_embed_type="simple_projection",
-        projection_class_embeddings_input_dim=_CLAP,
+        projection_class_embeddings_input_dim=CLAP_WIDTH,
         class_embeddings_concat=True,
     )
     return {
-        "vae": _spectrograms(),
-        "text_encoder": _clap(),
-        "tokenizer": _roberta(),
+        "vae": diffusion_parts.spectrograms(),
+        "text_encoder": diffusion_parts.clap(),
+        "tokenizer": diffusion_parts.roberta(),
         "unet": unet,
-        "scheduler": _ddim(),
-        "vocoder": _vocoder(),
+        "scheduler": diffusion_parts.ddim(),
+        "vocoder": diffusion_parts.vocoder(),
     }
 
 
@@ -171,23 +157,26 @@ def _audioldm2() -> Parts:
         norm_num_groups=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=([None, _LANGUAGE, _T5], [None, _LANGUAGE, _T5]),
+        cross_attention_dim=(
+            [None, LANGUAGE_WIDTH, T5_WIDTH],
+            [None, LANGUAGE_WIDTH, T5_WIDTH],
+        ),
     )
     ends = {"bos_token_id": 0, "eos_token_id": 0}
-    shape = GPT2Config(n_embd=_LANGUAGE, n_head=2, n_layer=2, vocab_size=40, n_positions=200, **ends)
+    shape = GPT2Config(n_embd=LANGUAGE_WIDTH, n_head=2, n_layer=2, vocab_size=40, n_positions=200, **ends)
     language = GPT2LMHeadModel(shape)
     language.config.max_new_tokens = 8
     return {
-        "vae": _spectrograms(),
-        "text_encoder": _clap(),
-        "text_encoder_2": T5EncoderModel(_t5(len(words))),
-        "projection_model": AudioLDM2ProjectionModel(_CLAP, _T5, _LANGUAGE),
+        "vae": diffusion_parts.spectrograms(),
+        "text_encoder": diffusion_parts.clap(),
+        "text_encoder_2": T5EncoderModel(diffusion_parts.t5(len(words))),
+        "projection_model": AudioLDM2ProjectionModel(CLAP_WIDTH, T5_WIDTH, LANGUAGE_WIDTH),
         "language_model": language,
-        "tokenizer": _roberta(),
+        "tokenizer": diffusion_parts.roberta(),
         "tokenizer_2": words,
         "unet": unet,
-        "scheduler": _ddim(),
-        "vocoder": _vocoder(),
+        "scheduler": diffusion_parts.ddim(),
+        "vocoder": diffusion_parts.vocoder(),
     }
 
 
@@ -202,15 +191,15 @@ def _stable_audio() -> Parts:
         attention_head_dim=8,
         num_attention_heads=4,
         num_key_value_attention_heads=2,
-        cross_attention_dim=_T5,
-        cross_attention_input_dim=_T5,
+        cross_attention_dim=T5_WIDTH,
+        cross_attention_input_dim=T5_WIDTH,
         time_proj_dim=16,
-        global_states_input_dim=2 * _T5,
+        global_states_input_dim=2 * T5_WIDTH,
     )
     return {
-        "vae": _oobleck((2, 4, 4, 8, 8), 44_100),
-        "text_encoder": T5EncoderModel(_t5(len(words))),
-        "projection_model": StableAudioProjectionModel(_T5, _T5, 0, 512),
+        "vae": diffusion_parts.oobleck((2, 4, 4, 8, 8), 44_100),
+        "text_encoder": T5EncoderModel(diffusion_parts.t5(len(words))),
+        "projection_model": StableAudioProjectionModel(T5_WIDTH, T5_WIDTH, 0, 512),
         "tokenizer": words,
         "transformer": transformer,
         "scheduler": COSINE,
@@ -218,10 +207,10 @@ def _stable_audio() -> Parts:
 
 
 def _stable_audio_3(*, distilled: bool = True) -> Parts:
-    words = _gemma_tokenizer()
+    words = diffusion_parts.gemma_tokenizer()
     module = T5GemmaModuleConfig(
         vocab_size=len(words),
-        hidden_size=_GEMMA,
+        hidden_size=GEMMA_WIDTH,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -247,8 +236,8 @@ def _stable_audio_3(*, distilled: bool = True) -> Parts:
         embed_dim=32,
         depth=2,
         num_heads=4,
-        cond_token_dim=_GEMMA,
-        global_cond_dim=_GEMMA,
+        cond_token_dim=GEMMA_WIDTH,
+        global_cond_dim=GEMMA_WIDTH,
         local_add_cond_dim=7,
         timestep_features_dim=16,
         ff_mult=2,
@@ -258,14 +247,14 @@ def _stable_audio_3(*, distilled: bool = True) -> Parts:
         "vae": vae,
         "text_encoder": T5GemmaEncoderModel(config),
         "tokenizer": words,
-        "duration_embedder": StableAudio3DurationEmbedder(output_dim=_GEMMA, fourier_dim=16),
+        "duration_embedder": StableAudio3DurationEmbedder(output_dim=GEMMA_WIDTH, fourier_dim=16),
         "transformer": transformer,
         "scheduler": FlowMatchEulerDiscreteScheduler(num_train_timesteps=1, shift=1.0, stochastic_sampling=distilled),
     }
 
 
 def _ace_step(*, turbo: bool = True) -> Parts:
-    words = _qwen_tokenizer()
+    words = diffusion_parts.qwen_tokenizer()
     shape: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4, "head_dim": 8}
     shape |= {"num_key_value_heads": 2}
     transformer = AceStepTransformer1DModel(
@@ -278,7 +267,7 @@ def _ace_step(*, turbo: bool = True) -> Parts:
     )
     condition = AceStepConditionEncoder(
         **shape,
-        text_hidden_dim=_QWEN,
+        text_hidden_dim=QWEN_WIDTH,
         timbre_hidden_dim=4,
         num_lyric_encoder_hidden_layers=1,
         num_timbre_encoder_hidden_layers=1,
@@ -286,7 +275,7 @@ def _ace_step(*, turbo: bool = True) -> Parts:
     )
     condition.silence_latent.copy_(torch.randn_like(condition.silence_latent))
     return {
-        "vae": _oobleck((2, 4, 4, 6, 10), 48_000),
+        "vae": diffusion_parts.oobleck((2, 4, 4, 6, 10), 48_000),
         "text_encoder": Qwen3Model(Qwen3Config(vocab_size=len(words), num_hidden_layers=2, **shape)),
         "tokenizer": words,
         "transformer": transformer,
@@ -310,99 +299,3 @@ _MAKERS: dict[str, Callable[..., Parts]] = {
     "stable-audio-3": _stable_audio_3,
     "ace-step": _ace_step,
 }
-
-
-def _ddim() -> DDIMScheduler:
-    return DDIMScheduler(
-        beta_start=0.0015,
-        beta_end=0.0195,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-    )
-
-
-def _spectrograms() -> AutoencoderKL:
-    return AutoencoderKL(
-        in_channels=1,
-        out_channels=1,
-        latent_channels=4,
-        block_out_channels=(4, 8, 8),
-        norm_num_groups=4,
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
-        scaling_factor=0.9,
-    )
-
-
-def _vocoder() -> SpeechT5HifiGan:
-    return SpeechT5HifiGan(
-        SpeechT5HifiGanConfig(
-            model_in_dim=_BANDS,
-            sampling_rate=16_000,
-            upsample_initial_channel=32,
-            upsample_rates=[5, 4, 2, 2, 2],  # 160 samples a column
-            upsample_kernel_sizes=[16, 16, 8, 4, 4],
-            resblock_kernel_sizes=[3],
-            resblock_dilation_sizes=[[1, 3]],
-            normalize_before=False,
-            initializer_range=0.2,
-        )
-    )
-
-
-def _oobleck(ratios: tuple[int, ...], sample_rate: int) -> AutoencoderOobleck:
-    return AutoencoderOobleck(
-        encoder_hidden_size=4,
-        downsampling_ratios=list(ratios),
-        channel_multiples=[1, 1, 2, 4, 4],
-        decoder_channels=2,
-        decoder_input_channels=4,
-        sampling_rate=sample_rate,
-    )
-
-
-def _clap() -> ClapModel:
-    shape: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-    text: dict[str, Any] = {"vocab_size": 320, "intermediate_size": 32, "max_position_embeddings": CLAP_TOKENS + 2}
-    audio: dict[str, Any] = {"hidden_size": 64, "patch_embeds_hidden_size": 16, "depths": [1, 1, 2]}
-    audio |= {"num_attention_heads": [2, 2, 4]}
-    wide = {"initializer_factor": 10.0}  # else every prompt sounds alike
-    return ClapModel(ClapConfig(projection_dim=_CLAP, text_config=shape | text | wide, audio_config=audio | wide))
-
-
-def _t5(rows: int) -> T5Config:
-    return T5Config(vocab_size=rows, d_model=_T5, d_kv=8, d_ff=64, num_layers=2, num_heads=4)
-
-
-def _roberta() -> RobertaTokenizer:
-    pieces = ("<s>", "<pad>", "</s>", "<unk>", "<mask>", *bytes_to_unicode().values())
-    vocabulary = {piece: number for number, piece in enumerate(pieces)}
-    return RobertaTokenizer(vocab=vocabulary, merges=[], model_max_length=CLAP_TOKENS)
-
-
-def _gemma_tokenizer() -> GemmaTokenizer:
-    pieces = ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *_LETTERS)
-    vocabulary = {piece: number for number, piece in enumerate(pieces)}
-    return GemmaTokenizer(vocab=vocabulary, merges=[], model_max_length=GEMMA_TOKENS)
-
-
-def _qwen_tokenizer() -> Qwen2Tokenizer:
-    # With merges, so that the frame around a prompt stays well below its 256 tokens.
-    letters = list(bytes_to_unicode().values())
-    merges: list[tuple[str, str]] = []
-    for word in _FRAME.split():
-        spelt = list(f"Ġ{word}")
-        while len(spelt) > 1:
-            merges.append((spelt[0], spelt[1]))
-            spelt = [spelt[0] + spelt[1], *spelt[2:]]
-    merges = list(dict.fromkeys(merges))
-    pieces = dict.fromkeys([*letters, *(first + second for first, second in merges), "<|endoftext|>"])
-    return Qwen2Tokenizer(vocab={piece: at for at, piece in enumerate(pieces)}, merges=merges)
-
-
-_FRAME = (
-    "Instruction Fill the audio semantic mask based on the given conditions: Caption Metas bpm: N/A timesignature: "
-    "keyscale: duration: seconds"
-)
