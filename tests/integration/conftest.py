@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from celery.contrib.testing.worker import start_worker
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
@@ -20,7 +19,7 @@ from evomusic_site.celery import app
 from laboratory import experiments
 from listening import listeners
 from listening.models import Listener, Playlist, PlaylistTrack, Track, User
-from tests.integration import panel
+from tests.integration import in_process, panel
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +116,7 @@ def workers(transactional_db: None, redis_url: str) -> Iterator[None]:
     with redis.Redis.from_url(redis_url) as broker:
         broker.flushall()
     with (
-        start_worker(app, pool="threads", concurrency=6, queues=["rounds", "gpu"], perform_ping_check=False),
+        in_process.worker("rounds", "gpu"),
         presence.present("conductor"),
         presence.present("player"),
     ):

@@ -7,7 +7,6 @@ import time
 import uuid
 
 import pytest
-from celery.contrib.testing.worker import start_worker
 from django.db import connection
 from django.utils import timezone
 
@@ -16,10 +15,10 @@ from evolution.evaluation import PlayingError
 from evolution.models import Candidate, Evaluation, Generation, Recording, Round
 from evolution.search.fitness import TasteFitness
 from evolution.takes import Instruments, Take
-from evomusic_site.celery import app
 from listening import feedback, listeners, profiles, rounds, selectors
 from listening.feedback import Opinion
 from listening.models import Listener, Playlist, TasteSnapshot, Track
+from tests.integration import in_process
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -283,7 +282,7 @@ def test_without_a_player_it_waits_says_so_and_goes_on_when_one_is_back(transact
     while not said and time.monotonic() < give_up:
         time.sleep(0.05)
     assert "No player is up" in said[0]
-    with start_worker(app, pool="threads", queues=["gpu"], perform_ping_check=False), presence.present("player"):
+    with in_process.worker("gpu"), presence.present("player"):
         thread.join(30)
     assert len(done[0]) == 1
 

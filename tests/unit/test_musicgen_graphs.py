@@ -195,7 +195,7 @@ def test_a_capture_that_fails_is_tried_again_with_another_pool(
     gone = RuntimeError("it->second->use_count > 0 INTERNAL ASSERT FAILED")
     running = Failing(read(model.decoder), errors=[gone, broken_off(RuntimeError("not permitted"))])
     shape = session.Shape(items=3, tokens=6, frames=4, sampling=Sampling())
-    with torch.no_grad():
+    with caplog.at_level(logging.WARNING), torch.no_grad():
         try:
             raise torch.OutOfMemoryError("of the caller, long before")
         except torch.OutOfMemoryError as error:
