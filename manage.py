@@ -5,7 +5,10 @@ import os
 import sys
 from contextlib import nullcontext
 
-WITHOUT_SERVICES = {"help", "check", "collectstatic", "train_aligner", "evaluate_aligner"}
+WITHOUT_SERVICES = {
+    *("help", "check", "collectstatic"),
+    *("train_aligner", "evaluate_aligner", "embed_songs", "evaluate_taste"),
+}
 WITH_WORKERS = {"simulate"}
 
 
@@ -18,9 +21,10 @@ def main() -> int:
     from evomusic_site import environment, processes, services
 
     asks_for_help = bool({"-h", "--help"} & set(sys.argv))
+    reads_ratings = any(argument.startswith(("ratings", "--histories=ratings")) for argument in sys.argv[2:])
     try:
         settings = environment.read()
-        if command not in WITHOUT_SERVICES and not asks_for_help:
+        if (command not in WITHOUT_SERVICES or reads_ratings) and not asks_for_help:
             services.start(settings.state_folder)
         working = command in WITH_WORKERS and not asks_for_help
         with processes.workers(settings) if working else nullcontext():

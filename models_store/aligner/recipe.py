@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import torch
+
 from models_store import catalog, checkpoints, devices
-from models_store.aligner import shipped, training, world
+from models_store.aligner import concept_pool, shipped, training, world
 from models_store.aligner.config import Aggregation, AlignerConfig, Projection
+from models_store.aligner.model import AlignerV2
 from models_store.encoders.base import AudioEncoder
 from models_store.generators.base import MusicGenerator
 from models_store.prompts import Lexicon
@@ -26,6 +29,19 @@ class Recipe:
     seed: int = 1
     aggregation: Aggregation = "gating"
     projection_type: Projection = "affine"
+
+
+@dataclass(frozen=True)
+class WorldFigures(training.Figures):
+    """The figures of an aligner in its synthetic world.
+
+    mean_auc: the same as `auc`, with the mean reference listener's cosine in the place of each listener's own: how much
+    is known of somebody of whom nothing is known. mean_agreement: the mean ROC AUC of that cosine against what the
+    reference listeners' own cosines call positive; 0.5 says that they do not all like the same.
+    """
+
+    mean_auc: float
+    mean_agreement: float
 
 
 @dataclass(frozen=True)
@@ -62,7 +78,7 @@ def make(
     how: training.TrainingConfig | None = None,
     progress: bool = False,
 ) -> training.Trained:
-    """Make an aligner and write it to `out`.
+    """Make an aligner and write it to `out`, and the concepts that the songs are told by beside it.
 
     songs_file: where the songs are kept, or come from if they are there; None: they are played and forgotten.
     how: of the training; None: as the shipped aligner was trained.
@@ -79,19 +95,21 @@ def make(
     trained = training.train(
         songs.embeddings, listeners, config, how or training.TrainingConfig(), seed=recipe.seed, progress=progress
     )
+    trained = replace(trained, figures=_measured(trained.aligner, songs, listeners, seed=recipe.seed))
     notes = {
         "recipe": asdict(recipe),
         "generator": studio.generator.name,
         "encoder": studio.encoder.name,
         "figures": asdict(trained.figures),
+        "kinds": list(listeners.kinds),
+        "scenes": list(listeners.scenes),
     }
     shipped.save(trained.aligner, out, notes=notes)
+    _tell(songs, out, seed=recipe.seed)
     return trained
 
 
-def check(
-    checkpoint: Path, studio: Studio, *, songs_file: Path | None = None, progress: bool = False
-) -> training.Figures:
+def check(checkpoint: Path, studio: Studio, *, songs_file: Path | None = None, progress: bool = False) -> WorldFigures:
     """Play the songs of a checkpoint's recipe again and measure it on those it was not trained on.
 
     Raises ValueError for a checkpoint that was made of other sounds, or that no recipe made.
@@ -105,8 +123,33 @@ def check(
             raise ValueError(f"{checkpoint}: was trained with the {part} {notes[part]!r}, not {used!r}")
     recipe = Recipe(**notes["recipe"])
     songs, listeners = _world(recipe, studio, songs_file, progress)
-    test = training.split(len(songs), seed=recipe.seed).test
-    return training.measure(aligner, songs.embeddings[test], listeners.likes[:, test])
+    return _measured(aligner, songs, listeners, seed=recipe.seed)
+
+
+@torch.no_grad()
+def _measured(aligner: AlignerV2, songs: world.Songs, listeners: world.Listeners, *, seed: int) -> WorldFigures:
+    """The figures on the songs that are neither trained on nor stopped by."""
+    test = training.split(len(songs), seed=seed).test
+    heard, likes = songs.embeddings[test], listeners.likes[:, test]
+    users = aligner.reference_users()
+    own = aligner.cosines(users, heard) > 0  # [users, N]
+    mean = aligner.cosines(users.mean(dim=0, keepdim=True), heard).expand(len(users), -1)  # [users, N]
+    agreement = training.user_aucs(mean, own)
+    return WorldFigures(
+        **asdict(training.measure(aligner, heard, likes)),
+        mean_auc=float(training.user_aucs(mean, likes).mean()),
+        mean_agreement=float(agreement.mean()) if len(agreement) else 0.5,
+    )
+
+
+def _tell(songs: world.Songs, out: Path, *, seed: int) -> None:
+    """Write the concepts beside an aligner; few songs may have none, and then none are left from before."""
+    path = shipped.concepts_beside(out)
+    path.unlink(missing_ok=True)
+    try:
+        concept_pool.concepts(songs, seed=seed).save(path)
+    except concept_pool.TooFewSongsError as error:
+        logger.warning("%s", error)
 
 
 def _world(

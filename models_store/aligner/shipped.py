@@ -18,13 +18,19 @@ def path_of(encoder: str) -> Path:
     """The shipped checkpoint for the encoder of this name. Raises ValueError where none is shipped."""
     path = FOLDER / f"{encoder}.pt"
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.pt"))) or "none"
+        # A name with another dot in it is what lies beside a checkpoint.
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.pt") if "." not in file.stem)) or "none"
         raise ValueError(
             f"aligner: no checkpoint is shipped for the encoder {encoder!r} (there are: {known}); "
             "name one in user_model.aligner.abs_file_path, or train one with "
             f"`python manage.py train_aligner --generator NAME --encoder {encoder} --out aligner/{encoder}.pt`"
         )
     return path
+
+
+def concepts_beside(path: Path) -> Path:
+    """Where the concepts are that were made with a checkpoint: `spectral.concepts.pt` beside `spectral.pt`."""
+    return path.with_name(f"{path.stem}.concepts.pt")
 
 
 def save(aligner: AlignerV2, path: Path, *, notes: dict[str, Any]) -> None:

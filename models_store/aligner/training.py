@@ -1,20 +1,17 @@
-"""Train an aligner on who listened to what, and measure how well it knows songs that it was not trained on."""
+"""Train an aligner on a synthetic world, whose songs are in memory, and measure it on songs it was not trained on."""
 
 from __future__ import annotations
 
-import copy
-import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from models_store.aligner.descent import Descent, Pace, Told
 from models_store.aligner.model import AlignerConfig, AlignerV2
 from models_store.aligner.world import Listeners
-
-logger = logging.getLogger(__name__)
 
 TYPICAL_SHARE = (0.20, 0.45)
 _HEARD = 512
@@ -43,6 +40,10 @@ class TrainingConfig:
     calibration: float = 10.0
     softness: float = 0.1
     noise: float = 1.5
+
+    def pace(self) -> Pace:
+        """How to descend."""
+        return Pace(self.steps, self.epochs, self.patience, self.lr, self.weight_decay, self.table_decay)
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def train(
     how: TrainingConfig,
     *,
     seed: int,
+    told: Told | None = None,
     progress: bool = False,
 ) -> Trained:
     """Train on songs [N, layers, dim] and who listened to them.
@@ -107,7 +109,7 @@ def train(
     InfoNCE as in CLIP (Radford et al. 2021, section 2.3) from the listener's side, with the batch's songs that a
     listener does not like as negatives, plus a calibration: the share of songs with a positive cosine
     shall be the share that the listener likes. AdamW, decay on plateau, early stopping on the AUC of the validation
-    songs; the best epoch is kept.
+    songs; the best epoch is kept. told: hears of every epoch.
     Raises ValueError if songs, listeners and config do not fit together.
     """
     if listeners.likes.shape != (config.users, len(embeddings)):
@@ -120,41 +122,14 @@ def train(
     aligner.fit_features(embeddings[parts.train])
     batches = _Batches(embeddings, listeners, parts.train, how, seed)
     held_out, held_likes = embeddings[parts.validation], listeners.likes[:, parts.validation]
-    aucs = _fit(aligner, batches, how, held_out, held_likes, progress=progress)
+    descent = Descent(aligner, how.pace())
+    descent.run(
+        batches, lambda now: float(user_aucs(_scores(now, held_out), held_likes).mean()), told=told, progress=progress
+    )
     calibrate(aligner, held_out, batches.share)
     aligner.eval().requires_grad_(False)
     figures = measure(aligner, embeddings[parts.test], listeners.likes[:, parts.test])
-    return Trained(aligner, figures, len(aucs), time.perf_counter() - began)
-
-
-def _fit(
-    aligner: AlignerV2, batches: _Batches, how: TrainingConfig, held_out: Tensor, held_likes: Tensor, *, progress: bool
-) -> list[float]:
-    """Train until the AUC on songs held out [N, layers, dim] gets no better; the AUC after each epoch."""
-    optimiser = torch.optim.AdamW(_groups(aligner, how), lr=how.lr)
-    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimiser, mode="max", factor=1 / 3, patience=how.patience // 2
-    )
-    best, best_epoch = copy.deepcopy(aligner.state_dict()), 0
-    aucs: list[float] = []
-    for epoch in tqdm(range(how.epochs), desc="epochs", disable=not progress):
-        aligner.train()
-        for _ in range(how.steps):
-            loss = batches.loss(aligner)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        # A batch norm that is asked in training mode would learn from the songs held out.
-        aligner.eval()
-        aucs.append(float(user_aucs(_scores(aligner, held_out), held_likes).mean()))
-        plateau.step(aucs[-1])
-        if aucs[-1] >= max(aucs):
-            best, best_epoch = copy.deepcopy(aligner.state_dict()), epoch
-        elif epoch - best_epoch >= how.patience:
-            break
-        logger.debug("epoch %d: loss %.3f, validation AUC %.4f", epoch + 1, float(loss.detach()), aucs[-1])
-    aligner.load_state_dict(best)
-    return aucs
+    return Trained(aligner, figures, len(descent.aucs), time.perf_counter() - began)
 
 
 def calibrate(aligner: AlignerV2, embeddings: Tensor, share: Tensor, *, steps: int = 200) -> None:
@@ -220,16 +195,6 @@ def _scores(aligner: AlignerV2, embeddings: Tensor) -> Tensor:
     return aligner.cosines(aligner.reference_users(), embeddings)
 
 
-def _groups(aligner: AlignerV2, how: TrainingConfig) -> list[dict[str, object]]:
-    """Parameter groups: the table and the temperature are not decayed like weights."""
-    apart = {id(aligner.user_table), id(aligner.log_temperature)}
-    return [
-        {"params": [aligner.user_table], "lr": how.lr * 10, "weight_decay": how.table_decay},
-        {"params": [aligner.log_temperature], "weight_decay": 0.0},
-        {"params": [p for p in aligner.parameters() if id(p) not in apart], "weight_decay": how.weight_decay},
-    ]
-
-
 class _Batches:
     """Draws batches and says how wrong an aligner is on them."""
 
@@ -245,6 +210,11 @@ class _Batches:
         self.listening = (counts.sum(dim=1) > 0).nonzero().flatten()
         # Drawn once, for a draw per step costs as much as the step.
         self.heard = torch.multinomial(counts[self.listening], _HEARD, replacement=True, generator=self.generator)
+
+    def losses(self, aligner: AlignerV2, *, epoch: int) -> Iterator[Tensor]:  # noqa: ARG002 - all epochs are alike
+        """See `descent.Lessons.losses`."""
+        for _ in range(self.how.steps):
+            yield self.loss(aligner)
 
     def loss(self, aligner: AlignerV2) -> Tensor:
         """InfoNCE plus calibration on a new batch."""

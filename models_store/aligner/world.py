@@ -12,9 +12,25 @@ from torch import Tensor
 from tqdm import tqdm
 
 from models_store import prompts
+from models_store.aligner import listeners
+from models_store.aligner.listeners import KINDS, Listeners
 from models_store.audio import Audio
 from models_store.encoders.base import AudioEncoder
 from models_store.generators.base import MusicGenerator
+
+__all__ = [
+    "DESCRIPTORS",
+    "FACETS",
+    "KINDS",
+    "LENGTHS",
+    "Listeners",
+    "Songs",
+    "describe",
+    "invent_listeners",
+    "load",
+    "play_songs",
+    "save",
+]
 
 DESCRIPTORS = ("brightness", "bass", "liveliness", "density")
 FACETS = {"genre": 3.0, "mood": 1.5, "instruments": 2.5, "tempo": 1.5, "key": 0.7, "setting": 0.7, "sound": 2.0}
@@ -24,9 +40,7 @@ listener cares. An assumption of ours: people speak of genres, voices and sound 
 LENGTHS = (4.0, 12.0, 8.0)
 """Lengths of songs, in seconds."""
 
-KINDS = ("narrow", "broad", "mixture")
 _BATCH = 32
-_COORDINATES = 5
 
 
 @dataclass(frozen=True)
@@ -44,21 +58,6 @@ class Songs:
 
     def __len__(self) -> int:
         return len(self.prompts)
-
-
-@dataclass(frozen=True)
-class Listeners:
-    """M listeners of N songs.
-
-    kinds: one of KINDS each. likes: bool [M, N]. counts: float32 [M, N], how often each song was listened to.
-    """
-
-    kinds: tuple[str, ...]
-    likes: Tensor
-    counts: Tensor
-
-    def __len__(self) -> int:
-        return len(self.kinds)
 
 
 def play_songs(
@@ -119,32 +118,12 @@ def describe(audio: Audio) -> Tensor:
 
 
 def invent_listeners(songs: Songs, *, count: int, seed: int) -> Listeners:
-    """Invent `count` listeners with hidden tastes and let them listen to all `songs`.
+    """Invent `count` listeners with hidden tastes and let them listen to all `songs`: see `listeners.invent`.
 
-    A taste weighs the FACETS (narrow: one or two of them; broad: most of them; mixture: the better of two tastes)
-    and, in each, the words or descriptors. Words that sound alike are loved alike, in part: a word's weight is a
-    linear function of its coordinates (the first principal components of the mean embedding of its songs) plus
-    something of its own. A listener likes the 18 to 45 % of all songs whose utility, with noise, is highest, and
-    listens to these, the more often the higher.
+    They care about the FACETS: what the prompts say, and how the music sounds. How a word sounds is the
+    mean embedding of its songs.
     """
-    if count < 1:
-        raise ValueError(f"invent_listeners: expected a count of at least 1, got {count}")
-    generator = torch.Generator().manual_seed(seed)
-    facets = _facets(songs)
-    fashion = _standard(_standard(songs.descriptors) @ torch.randn(len(DESCRIPTORS), generator=generator))
-    kinds, utilities = [], []
-    for _ in range(count):
-        kind = KINDS[int(torch.randint(len(KINDS), (), generator=generator))]
-        kinds.append(kind)
-        utilities.append(_utility(kind, facets, generator))
-    utility = _standard(torch.stack(utilities), dim=1)  # [M, N]
-    utility = utility + 0.15 * fashion + 0.4 * torch.randn(utility.shape, generator=generator)
-    share = 0.18 + 0.27 * torch.rand(count, generator=generator)
-    liked = (share * len(songs)).long().clamp_min(1)
-    least = utility.sort(dim=1, descending=True).values.gather(1, liked[:, None] - 1)  # [M, 1]
-    likes = utility >= least
-    counts = likes * (1.0 + torch.poisson((utility - least).exp(), generator=generator))
-    return Listeners(kinds=tuple(kinds), likes=likes, counts=counts)
+    return listeners.invent(_facets(songs), count=count, seed=seed)
 
 
 def save(path: Path, songs: Songs) -> None:
@@ -185,54 +164,12 @@ def _said(drawn: list[prompts.StructuredPrompt]) -> dict[str, tuple[tuple[str, .
     return said
 
 
-@dataclass(frozen=True)
-class _Facet:
-    """One thing to care about: features [N, words or descriptors], coordinates [words, _COORDINATES] or None."""
-
-    features: Tensor
-    coordinates: Tensor | None
-
-
-def _facets(songs: Songs) -> list[_Facet]:
-    heard = _standard(songs.embeddings.reshape(len(songs), -1))
+def _facets(songs: Songs) -> list[listeners.Facet]:
+    heard = listeners.standard(songs.embeddings.reshape(len(songs), -1))
     facets = []
     for slot in songs.said:
         table = songs.said[slot][1].float()
         means = (table.T @ heard) / table.sum(dim=0).clamp_min(1.0)[:, None]  # [words, layers * dim]
-        facets.append(_Facet(table, _principal(means)))
-    facets.append(_Facet(_standard(songs.descriptors), None))
+        facets.append(listeners.Facet(table, listeners.principal(means), FACETS[slot]))
+    facets.append(listeners.Facet(listeners.standard(songs.descriptors), None, FACETS["sound"]))
     return facets
-
-
-def _principal(rows: Tensor) -> Tensor:
-    """The first principal components of rows [R, F], standardised: [R, _COORDINATES], 0 where there are too few."""
-    coordinates = torch.zeros(len(rows), _COORDINATES)
-    if len(rows) > 1:
-        left, size, _ = torch.linalg.svd(rows - rows.mean(dim=0), full_matrices=False)
-        kept = min(_COORDINATES, len(size) - 1)
-        coordinates[:, :kept] = _standard(left[:, :kept] * size[:kept])
-    return coordinates
-
-
-def _utility(kind: str, facets: list[_Facet], generator: torch.Generator) -> Tensor:
-    """The utility of every song to a new taste: [N], standardised."""
-    if kind == "mixture":
-        first, second = (_utility("narrow", facets, generator) for _ in range(2))
-        return _standard(torch.maximum(first, second))
-    # Exponential draws are a Dirichlet; cubed, one or two of them outweigh the others.
-    importance = torch.empty(len(facets)).exponential_(generator=generator) ** (3.0 if kind == "narrow" else 1.0)
-    total = torch.zeros(len(facets[0].features))
-    importance = importance * torch.tensor(list(FACETS.values()))
-    for weight, facet in zip(importance / importance.sum(), facets, strict=True):
-        loved = torch.randn(facet.features.shape[1], generator=generator)
-        if facet.coordinates is not None:
-            alike = facet.coordinates @ torch.randn(_COORDINATES, generator=generator) / _COORDINATES**0.5
-            loved = 0.85 * alike + 0.53 * loved
-        total = total + weight * _standard(facet.features @ loved)
-    return _standard(total)
-
-
-def _standard(values: Tensor, *, dim: int = 0) -> Tensor:
-    """Zero mean and unit deviation along `dim`; what does not vary becomes 0."""
-    deviation = values.std(dim=dim, keepdim=True, correction=0)
-    return (values - values.mean(dim=dim, keepdim=True)) / torch.where(deviation > 1e-6, deviation, torch.inf)

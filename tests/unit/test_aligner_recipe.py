@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from models_store import checkpoints
 from models_store.aligner import recipe, shipped, training
+from models_store.aligner.concepts import Concepts
+from models_store.aligner.listeners import KINDS, SCENES
 from models_store.aligner.model import AlignerConfig, AlignerV2
 from tests.random_models import mert, musicgen
 
@@ -26,6 +29,30 @@ def test_what_is_made_is_an_aligner_of_the_embedded_encoder(made: Path) -> None:
     config = shipped.load(made / "one.pt").config
 
     assert (config.users, config.layers, config.dim) == (10, 8, 64)
+
+
+def test_the_checkpoint_says_of_what_kind_each_reference_listener_is(made: Path) -> None:
+    notes = checkpoints.load(made / "one.pt").notes
+
+    assert len(notes["kinds"]) == len(notes["scenes"]) == 10
+    assert set(notes["kinds"]) <= set(KINDS)
+    assert set(notes["scenes"]) <= {-1, *range(SCENES)}
+    assert 0.0 <= notes["figures"]["mean_auc"] <= 1.0
+
+
+def test_concepts_are_made_beside_the_aligner_and_of_its_songs(made: Path) -> None:
+    concepts = Concepts.load(made / "one.concepts.pt")
+
+    assert {"bright", "dark"} & set(concepts.names)
+    assert tuple(concepts.embeddings.shape) == (40, 8, 64)
+
+
+def test_concepts_of_a_former_aligner_do_not_stay_beside_one_that_has_none(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "few.concepts.pt").write_bytes((made / "one.concepts.pt").read_bytes())
+
+    recipe.make(replace(SMALL, songs=20, seconds=(0.3,)), recipe.studio(), out=tmp_path / "few.pt", how=SHORT)
+
+    assert not (tmp_path / "few.concepts.pt").exists()
 
 
 def test_a_check_plays_the_songs_again_and_finds_the_figures_of_the_making(made: Path) -> None:

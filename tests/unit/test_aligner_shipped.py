@@ -8,6 +8,7 @@ import torch
 
 from models_store import checkpoints
 from models_store.aligner import shipped, training, world
+from models_store.aligner.listeners import KINDS
 from models_store.aligner.model import AlignerV2
 from models_store.encoders.spectral import SpectralEncoder
 from models_store.generators.soundfont.generator import SoundFontGenerator
@@ -53,6 +54,14 @@ def test_synthetic_listeners_do_not_all_like_the_same() -> None:
     agreement = torch.corrcoef(score)[~torch.eye(len(users), dtype=torch.bool)]
 
     assert abs(float(agreement.mean())) < 0.35
+
+
+def test_the_mean_reference_listener_says_next_to_nothing_about_one() -> None:
+    users = aligner().reference_users()
+    liked = aligner().cosines(users, songs()) > 0
+    mean = aligner().cosines(users.mean(dim=0, keepdim=True), songs()).expand(len(users), -1)
+
+    assert 0.44 < float(training.user_aucs(mean, liked).mean()) < 0.58
 
 
 def test_a_playlist_or_three_teach_what_a_listener_likes_among_new_songs() -> None:
@@ -102,5 +111,8 @@ def test_the_checkpoint_says_how_it_was_made_and_is_small() -> None:
     assert notes["recipe"]["listeners"] == aligner().config.users
     assert notes["generator"] == "soundfont"
     assert notes["encoder"] == "spectral"
-    assert notes["figures"]["auc"] > 0.70
+    assert notes["figures"]["auc"] > 0.72
+    assert 0.45 < notes["figures"]["mean_auc"] < 0.55
+    assert 0.45 < notes["figures"]["mean_agreement"] < 0.55
+    assert set(notes["kinds"]) == set(KINDS)
     assert path.stat().st_size < 4_000_000
