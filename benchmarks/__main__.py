@@ -15,6 +15,7 @@ from evomusic_site.environment import ROOT
 ALL = (
     *("soundfont", "listening_ear", "search", "generation", "llm"),
     *("musicgen", "mert", "riffusion", "neural"),
+    *("aligner", "taste", "asking", "proof"),
     *("experiment", "loop", "closed_loop", "search_quality"),
 )
 

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from models_store.taste.base import Taste
+from models_store.taste.base import EmbeddingTaste, Taste
 
 Ranks = NDArray[np.float64]
 
@@ -50,13 +50,17 @@ def compare(estimated: Taste, true: Taste, embeddings: Tensor) -> dict[str, floa
     """A learned taste against the true one, on songs [N, layers, dim].
 
     Gives spearman, auc and cosine of the scores; embedding_cosine, absolute_error and squared_error (means over the
-    embedding's numbers) of the user embeddings, as the prototype measured them.
+    embedding's numbers) of the user embeddings, as the prototype measured them; of the two directions in the common
+    space, where one of the tastes is no user embedding.
     """
     scores, truth = estimated.likeness(embeddings)[0], true.likeness(embeddings)[0]
-    difference = estimated.user - true.user
+    places = estimated.vector, true.vector
+    if isinstance(estimated, EmbeddingTaste) and isinstance(true, EmbeddingTaste):
+        places = estimated.user, true.user
+    difference = places[0] - places[1]
     return {
         **asdict(agreement(scores, truth)),
-        "embedding_cosine": float(cosine_similarity(estimated.user, true.user, dim=0)),
+        "embedding_cosine": float(cosine_similarity(*places, dim=0)),
         "absolute_error": float(difference.abs().mean()),
         "squared_error": float(difference.square().mean()),
         "true_spread": float(torch.std(truth, correction=0)),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from models_store.aligner.model import AlignerV2, Heard
-from models_store.taste.base import Taste, TasteLearner
-from models_store.taste.memory import Memory
+from models_store.taste.base import EmbeddingTaste, Taste, TasteLearner
+from models_store.taste.memory import LIKE, NO_OPINION, Edit, Memory
 
 Init = Literal["mean", "rand", "rmean"]
 
@@ -62,29 +63,34 @@ class InfoNCE(TasteLearner):
     them; with neither, the taste is the start. Never NaN.
     """
 
+    name: ClassVar[str] = "infonce"
+
     aligner: AlignerV2
     config: InfoNCEConfig = field(default_factory=InfoNCEConfig)
 
-    def learn(self, memory: Memory, *, start: Tensor | None = None, seed: int) -> Taste:
+    def learn(self, memory: Memory, *, start: Tensor | None = None, seed: int) -> EmbeddingTaste:
         """See `TasteLearner.learn`."""
         generator = torch.Generator().manual_seed(seed)
         users = self._start(start, generator)  # [1 + K, emb_size]
-        rated = memory.ratings != 0
-        if bool(rated.any()):
-            with torch.no_grad():
-                songs = self.aligner.hear(memory.embeddings[rated])
-            users = self._fit(users, songs, memory.ratings[rated] > 0, generator)
-        return Taste(self.aligner, users[0], alternatives=users[1:])
+        rated = memory.where((memory.ratings != NO_OPINION) & (memory.weights > 0))
+        if len(rated) or rated.edits:
+            users = self._fit(users, rated, generator)
+        return EmbeddingTaste(self.aligner, users[0], alternatives=users[1:])
+
+    def restore(self, state: Mapping[str, Tensor]) -> EmbeddingTaste:
+        """See `TasteLearner.restore`."""
+        return EmbeddingTaste.of_state(self.aligner, state)
 
     def loss(self, taste: Taste, memory: Memory) -> float:
         """How badly a taste explains the ratings, without the prior: the loss that learning lowers; 0 of no ratings."""
-        rated = memory.ratings != 0
-        if not bool(rated.any()):
+        if not isinstance(taste, EmbeddingTaste):
+            return super().loss(taste, memory)
+        rated = memory.where(memory.ratings != NO_OPINION)
+        if not len(rated):
             return 0.0
         with torch.no_grad():
-            songs = self.aligner.hear(memory.embeddings[rated])
-            weights = torch.ones(1, len(songs))
-            return float(self._loss(taste.user[None], songs, memory.ratings[rated] > 0, weights))
+            songs = self.aligner.hear(rated.embeddings)
+            return float(self._loss(taste.user[None], songs, rated.ratings == LIKE, rated.weights[None]))
 
     def _start(self, start: Tensor | None, generator: torch.Generator) -> Tensor:
         """The embedding and its alternatives before anything is learned: [1 + K, emb_size]."""
@@ -101,12 +107,14 @@ class InfoNCE(TasteLearner):
         drawn = torch.randint(len(reference), (self.config.alternatives,), generator=generator)
         return torch.cat([first[None], reference[drawn]])
 
-    def _fit(self, users: Tensor, songs: Heard, liked: Tensor, generator: torch.Generator) -> Tensor:
-        """Learn [1 + K, emb_size] from n songs and liked [n] (bool)."""
+    def _fit(self, users: Tensor, rated: Memory, generator: torch.Generator) -> Tensor:
+        """Learn [1 + K, emb_size] from n likes and dislikes, and from wishes."""
         reference = self.aligner.reference_users()
         centre, whiten = reference.mean(dim=0), _whitening(reference)
-        weights = _resampled(len(users), len(songs), generator)  # [1 + K, n]
-        batch = min(self.config.minibatch or len(songs), len(songs))
+        with torch.no_grad():
+            songs, wishes = self.aligner.hear(rated.embeddings), [_Wish.of(self.aligner, edit) for edit in rated.edits]
+        liked, weights = rated.ratings == LIKE, rated.weights * _resampled(len(users), len(rated), generator)
+        batch = max(1, min(self.config.minibatch or len(rated), len(rated)))
         # Each alternative has a prior centre of its own, drawn from the prior (Pearce et al. 2020, Uncertainty in
         # neural networks: approximately Bayesian ensembling): what the ratings leave open stays open.
         anchors = torch.cat([centre[None], users[1:]])
@@ -114,10 +122,12 @@ class InfoNCE(TasteLearner):
         optimiser = torch.optim.AdamW([users], lr=self.config.lr, weight_decay=0.0)
         for _ in range(self.config.epochs):
             order = torch.randperm(len(songs), generator=generator)
-            for chosen in order.split(batch):
-                unlikely = 0.5 * ((users - anchors) @ whiten).square().sum() / len(songs)
+            for chosen in order.split(batch) if len(order) else [order]:
+                unlikely = 0.5 * self.config.prior * ((users - anchors) @ whiten).square().sum()
+                missed = torch.stack([wish.missed(users) for wish in wishes]).sum() if wishes else torch.zeros(())
                 loss = self._loss(users, songs[chosen], liked[chosen], weights[:, chosen])
-                (users.grad,) = torch.autograd.grad(loss + self.config.prior * unlikely, [users])
+                loss = loss + (unlikely + missed) / max(1, len(songs))
+                (users.grad,) = torch.autograd.grad(loss, [users])
                 optimiser.step()
         return users.detach()
 
@@ -128,6 +138,8 @@ class InfoNCE(TasteLearner):
         one: the reference users' scores are positive for what they like (see `training.calibrate`), so a
         rating says on which side of 0 a score lies, not only which of two is higher.
         """
+        if not len(songs):
+            return torch.zeros(())
         scores = songs.cosines(users)  # [U, n]
         scores = scores / (self.config.temperature or float(self.aligner.temperature))
         rejected = (scores + weights.clamp_min(1e-9).log()).masked_fill(liked, float("-inf"))
@@ -136,6 +148,28 @@ class InfoNCE(TasteLearner):
         each = torch.where(liked, torch.logaddexp(scores, contrast) - scores, softplus(scores))
         loss: Tensor = (each * weights).mean(dim=1).sum()
         return loss
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """An edit, as its songs are heard. spread: deviation of the reference users' cosines over them."""
+
+    edit: Edit
+    present: Heard
+    absent: Heard
+    spread: float
+
+    @classmethod
+    def of(cls, aligner: AlignerV2, edit: Edit) -> _Wish:
+        present, absent = aligner.hear(edit.present), aligner.hear(edit.absent)
+        users = aligner.reference_users()
+        cosines = torch.cat([present.cosines(users), absent.cosines(users)], dim=1)
+        return cls(edit, present, absent, max(float(cosines.std()), 1e-6))
+
+    def missed(self, users: Tensor) -> Tensor:
+        """What it costs users [U, emb_size] to be elsewhere: half a spread costs a wish of weight 1 half a nat."""
+        apart = self.present.cosines(users).mean(dim=1) - self.absent.cosines(users).mean(dim=1)  # [U]
+        return 2.0 * self.edit.weight * (apart / self.spread - self.edit.wanted).square().sum()
 
 
 def _whitening(users: Tensor) -> Tensor:

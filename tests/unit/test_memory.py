@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models_store.taste.memory import Memory
+from models_store.taste.memory import Edit, Memory
 
 LAYERS, DIM = 2, 3
 
@@ -67,3 +67,62 @@ def test_a_rating_without_a_sound_is_refused() -> None:
 def test_a_memory_of_no_rounds_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 round"):
         memory_of([[1]]).last(0)
+
+
+def test_weights_are_one_unless_said_otherwise_and_go_with_their_ratings() -> None:
+    plain = memory_of([[1, -1], [1]])
+    weighed = Memory.of(heard(3), [1, -1, 1], [0, 0, 1], weights=[1.0, 0.3, 4.0])
+
+    assert plain.weights.tolist() == [1.0, 1.0, 1.0]
+    assert weighed.last(1).weights.tolist() == [4.0]
+
+
+def test_edits_are_kept_when_old_ratings_are_forgotten() -> None:
+    edit = Edit("strings", heard(2), heard(3), 1.0, 2.0)
+    known = Memory.of(heard(2), [1, -1], [0, 1], edits=[edit])
+
+    assert known.last(1).edits == (edit,)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights": [1.0, -1.0]}, "finite numbers >= 0, got -1"),
+        ({"weights": [1.0, float("nan")]}, "finite numbers >= 0, got nan"),
+        ({"weights": [1.0]}, r"Memory.weights: expected shape \(2,\), got \(1,\)"),
+    ],
+)
+def test_weights_that_mean_nothing_are_refused(change: dict[str, list[float]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Memory.of(heard(2), [1, -1], [0, 0], **change)
+
+
+def test_songs_that_are_not_numbers_are_refused() -> None:
+    broken = heard(3)
+    broken[1, 0, 0] = float("nan")
+
+    with pytest.raises(ValueError, match="NaN or infinity in 1 of 3 songs"):
+        Memory.of(broken, [1, 1, -1], [0, 0, 0])
+    with pytest.raises(ValueError, match=r"Edit.present: .*NaN"):
+        Edit("strings", broken, heard(2), 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"wanted": 1.5}, "Edit.wanted: expected -1 to 1, got 1.5"),
+        ({"weight": 0.0}, "Edit.weight: expected a positive number"),
+        ({"absent": torch.zeros(0, LAYERS, DIM)}, "Edit.absent: expected .* n >= 1"),
+        ({"absent": torch.zeros(1, LAYERS, DIM + 1)}, "songs of one encoder"),
+    ],
+)
+def test_an_edit_that_cannot_be_meant_is_refused(change: dict[str, object], message: str) -> None:
+    whole = {"name": "strings", "present": heard(2), "absent": heard(2), "wanted": 1.0, "weight": 1.0}
+    with pytest.raises(ValueError, match=message):
+        Edit(**{**whole, **change})
+
+
+def test_an_edit_of_another_encoders_songs_is_refused() -> None:
+    other = torch.zeros(1, LAYERS, DIM + 1)
+    with pytest.raises(ValueError, match="'strings': expected songs of"):
+        Memory.of(heard(1), [1], [0], edits=[Edit("strings", other, other, 1.0, 1.0)])
