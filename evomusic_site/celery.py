@@ -33,4 +33,7 @@ def say_it_is_there(**_: object) -> None:
     """From now on this process counts as present."""
     from evolution import presence
 
-    presence.announce(os.environ.get("EVOMUSIC_ROLE", "worker"))
+    role = os.environ.get("EVOMUSIC_ROLE", "worker")
+    presence.announce(role)
+    if role == "conductor":
+        app.send_task("listening.tasks.import_reference_listeners", queue="rounds")

@@ -144,7 +144,7 @@ EVALUATIONS_KEPT_DAYS = ENVIRONMENT.evaluations_kept_days
 PLAYERS_FOR_COMMANDS = "evomusic_site.processes.players_for_command"
 
 # The searcher of people who listen (the schema is evolution/config/; what is left out has its default there).
-LISTENING_CONFIGURATION: dict[str, object] = {}
+LISTENING_CONFIGURATION: dict[str, object] = {"user_model": {"proof": True, "train_conf": {"learner": "bayes"}}}
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
 CELERY_TASK_IGNORE_RESULT = True

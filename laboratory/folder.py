@@ -19,7 +19,7 @@ from evolution.takes import Take
 from laboratory import plots, results
 from listening import profiles
 from listening.models import Listener, PlaylistTrack, TasteSnapshot
-from models_store.taste.base import Taste
+from models_store.taste.base import EmbeddingTaste, Taste
 
 PLAYLIST = "playlist.m3u8"
 LONGEST_NAME = 60
@@ -142,7 +142,7 @@ def _map(run: Run) -> tuple[plots.Points, list[int], dict[str, plots.Points]] | 
     songs = aligner.project_songs(heard.embeddings)
     numbers: dict[int, int] = {}
     steps = [numbers.setdefault(one.generation_id, len(numbers) + 1) for one in candidates]
-    tastes = {name: aligner.project_users(taste.user) for name, taste in _tastes(listener).items()}
+    tastes = {name: taste.vector for name, taste in _tastes(listener).items()}
     as_points = {name: taste.detach().numpy().astype(np.float64) for name, taste in tastes.items()}
     return songs.detach().numpy().astype(np.float64), steps, as_points
 
@@ -155,5 +155,5 @@ def _tastes(listener: Listener) -> dict[str, Taste]:
     latest = TasteSnapshot.objects.filter(listener=listener).order_by("-round__number").first()
     if latest is not None:
         embedding = torch.tensor(latest.embedding, dtype=torch.float32)
-        tastes["learned taste"] = Taste(profiles.aligner_of(listener), embedding)
+        tastes["learned taste"] = EmbeddingTaste(profiles.aligner_of(listener), embedding)
     return tastes

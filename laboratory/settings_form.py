@@ -231,7 +231,9 @@ def _pools() -> list[Path]:
 
 
 def _aligners() -> list[Path]:
-    return sorted(Path(settings.BASE_DIR, "aligner").glob("*.pt"))
+    """Checkpoints of aligners; what lies beside one (`spectral.concepts.pt`) is none."""
+    found = Path(settings.BASE_DIR, "aligner").glob("*.pt")
+    return sorted(path for path in found if "." not in path.stem)
 
 
 def _without_none(mapping: Mapping[str, Any]) -> dict[str, Any]:

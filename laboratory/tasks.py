@@ -12,3 +12,18 @@ def record_candidate(candidate_id: str) -> None:
     from laboratory import hearing
 
     hearing.record(uuid.UUID(candidate_id))
+
+
+@shared_task
+def draw_tastes(experiment: str, seed: int) -> None:
+    from evolution import locks
+    from laboratory import taste_pictures, tastes
+    from models_store.aligner.maps import METHODS
+
+    with locks.claim("draw tastes") as mine:
+        if not mine:
+            return  # they are being drawn
+        try:
+            tastes.draw(tastes.scene(experiment=experiment, seed=seed), METHODS, seed=seed, out=taste_pictures.folder())
+        except (ValueError, OSError) as error:
+            tastes.fail(f"{error}.")

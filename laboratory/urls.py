@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from laboratory import live_views, views
+from laboratory import live_views, taste_views, views
 
 app_name = "laboratory"
 
@@ -27,6 +27,9 @@ urlpatterns = [
     path("runs/<int:run_id>/export.<str:kind>", live_views.run_export, name="run_export"),
     path("compare/", live_views.compare, name="compare"),
     path("compare/export.<str:kind>", live_views.compare_export, name="compare_export"),
+    path("tastes/", taste_views.tastes, name="tastes"),
+    path("tastes/draw/", taste_views.draw, name="draw_tastes"),
+    path("tastes/<slug:method>.png", taste_views.picture, name="taste_picture"),
     path("candidates/<uuid:candidate_id>/", live_views.candidate, name="candidate"),
     path("candidates/<uuid:candidate_id>/hear/", live_views.hear, name="hear"),
     path("candidates/<uuid:candidate_id>/audio", live_views.candidate_audio, name="candidate_audio"),

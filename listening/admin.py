@@ -16,6 +16,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter, RangeNumericFilter
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from evolution.browsing import BIG, Inline, Rows, link_to, listed, rounded
+from listening import taste_admin as taste_admin
 from listening.models import Listener, Playlist, PlaylistTrack, Rating, TasteSnapshot, Track, User
 
 HEAVY_RUN = tuple(name.removeprefix("round__") for name in BIG)
@@ -108,7 +109,7 @@ class ListenerAdmin(Rows):
 
 class PlaceInline(Inline):
     model = PlaylistTrack
-    fields = ("position", "track_row", rounded("predicted"), rounded("uncertainty"))
+    fields = ("position", "role", "track_row", rounded("predicted"), rounded("uncertainty"), rounded("chance"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PlaylistTrack]:
         related = super().get_queryset(request).select_related("track", "playlist__listener__user")
@@ -121,14 +122,14 @@ class PlaceInline(Inline):
 
 @admin.register(Playlist)
 class PlaylistAdmin(Rows):
-    list_display = ("__str__", "listener_row", "round_row", "number", "made_at")
+    list_display = ("__str__", "listener_row", "round_row", "duet_row", "number", "made_at")
     list_display_links = ("__str__",)
     list_filter = (("made_at", RangeDateTimeFilter),)
     search_fields = ("listener__user__username", "=listener__reference_user", "=round__run__id")
     date_hierarchy = "made_at"
-    list_select_related = ("listener__user", "round__run__experiment")
+    list_select_related = ("listener__user", "round__run__experiment", "duet__host__user", "duet__guest__user")
     heavy = BIG
-    fields = ("listener_row", "round_row", "number", "made_at")
+    fields = ("listener_row", "round_row", "duet_row", "number", "made_at")
     readonly_fields = fields
     inlines = (PlaceInline,)
 
@@ -140,17 +141,21 @@ class PlaylistAdmin(Rows):
     def round_row(self, row: Playlist) -> SafeString | str:
         return link_to(row.round)
 
+    @admin.display(description="duet", ordering="duet")
+    def duet_row(self, row: Playlist) -> SafeString | str:
+        return link_to(row.duet)
+
 
 @admin.register(Rating)
 class RatingAdmin(Rows):
-    list_display = ("__str__", "value", "track_row", "listener_row", "seconds", "given_at")
+    list_display = ("__str__", "value", "never", "track_row", "listener_row", "seconds", "given_at")
     list_display_links = ("__str__",)
-    list_filter = ("value", ("given_at", RangeDateTimeFilter))
+    list_filter = ("value", "never", ("given_at", RangeDateTimeFilter))
     search_fields = ("track__title", "track__prompt", "listener__user__username", "=listener__reference_user")
     date_hierarchy = "given_at"
     list_select_related = ("track", "listener__user")
     heavy = ("track__embedding",)
-    fields = ("track_row", "listener_row", "value", "seconds", "given_at", "stored_at")
+    fields = ("track_row", "listener_row", "value", "never", "seconds", "given_at", "stored_at")
     readonly_fields = fields
 
     @admin.display(description="track", ordering="track__title")
@@ -169,7 +174,7 @@ class TasteSnapshotAdmin(Rows):
     search_fields = ("listener__user__username", "=listener__reference_user", "=round__run__id")
     date_hierarchy = "created_at"
     list_select_related = ("listener__user", "round__run__experiment")
-    heavy = ("embedding", *BIG)
+    heavy = ("embedding", "state", *BIG)
     fields = ("listener_row", "round_row", "learner", "ratings", "seconds", "figures", "created_at")
     readonly_fields = fields
 

@@ -14,12 +14,20 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
 
-from listening import feedback, listeners, selectors
+from listening import feedback, listeners, listens, selectors
 from listening.feedback import Opinion, RatingError
-from listening.models import Listener, Playlist, Rating, Track
+from listening.listens import Hearing, ListenError
+from listening.models import Listen, Listener, Playlist, Rating, Track
 
 Answer = tuple[dict[str, Any], int]
 View = Callable[..., JsonResponse]
+
+MOST_LISTENS = 100
+"""Hearings in one message."""
+
+
+class FieldError(ValueError):
+    """A field that is not there or is of another kind; the message names it, what was expected and what came."""
 
 
 def for_listener(view: View) -> View:
@@ -43,6 +51,17 @@ def rate(request: HttpRequest, listener: Listener) -> JsonResponse:
     except (ValueError, RecursionError):
         return JsonResponse({"error": "Expected a rating as JSON, got something else."}, status=400)
     answer, status = store_rating(listener, content)
+    return JsonResponse(answer, status=status)
+
+
+@require_POST
+@for_listener
+def listen(request: HttpRequest, listener: Listener) -> JsonResponse:
+    try:
+        content = json.loads(request.body)
+    except (ValueError, RecursionError):
+        return JsonResponse({"error": "Expected a hearing as JSON, got something else."}, status=400)
+    answer, status = store_listens(listener, content)
     return JsonResponse(answer, status=status)
 
 
@@ -73,7 +92,7 @@ def store_rating(listener: Listener, content: Any) -> Answer:
     try:
         opinion = parse_opinion(content)
         stored = feedback.record(listener=listener, opinion=opinion)
-    except RatingError as error:
+    except (RatingError, FieldError) as error:
         return {"error": str(error)}, 400
     except Track.DoesNotExist:
         return {"error": "There is no such track."}, 404
@@ -90,14 +109,53 @@ def store_rating(listener: Listener, content: Any) -> Answer:
     return answer, 201 if stored.is_new else 200
 
 
+def store_listens(listener: Listener, content: Any) -> Answer:
+    """A hearing or a list of them as they came, stored: what to answer, and its HTTP status. All are stored or none.
+
+    201 when one was new; 200 when all were known already, too short or too many to be kept.
+    """
+    try:
+        hearings = parse_hearings(content)
+        stored = listens.record(listener=listener, hearings=hearings)
+    except (ListenError, FieldError) as error:
+        return {"error": str(error)}, 400
+    except Track.DoesNotExist:
+        return {"error": "There is no such track."}, 404
+    except Listen.DoesNotExist:
+        return {"error": "There is no such hearing."}, 404
+    return {"received": len(hearings), "stored": len(stored)}, 201 if stored else 200
+
+
 def parse_opinion(content: Any) -> Opinion:
-    """A rating from JSON. Raises RatingError that names the field, what was expected and what came."""
+    """A rating from JSON. Raises RatingError or FieldError that name the field, what was expected and what came."""
     if not isinstance(content, dict):
         raise RatingError(f"Expected a rating as a JSON object, got {type(content).__name__}")
     return Opinion(
         id=_uuid(content, "id"),
         track=_uuid(content, "track"),
         value=content.get("value"),  # type: ignore[arg-type]  # checked by Opinion
+        seconds=_seconds(content),
+        given_at=_moment(content),
+        never=content.get("never", False),
+    )
+
+
+def parse_hearings(content: Any) -> list[Hearing]:
+    """Hearings from JSON, one or a list. Raises ListenError or FieldError like `parse_opinion`."""
+    if not isinstance(content, list):
+        return [_hearing(content)]
+    if not 1 <= len(content) <= MOST_LISTENS:
+        raise ListenError(f"Expected 1 to {MOST_LISTENS} hearings, got {len(content)}")
+    return [_hearing(one) for one in content]
+
+
+def _hearing(content: Any) -> Hearing:
+    if not isinstance(content, dict):
+        raise ListenError(f"Expected a hearing as a JSON object, got {type(content).__name__}")
+    return Hearing(
+        id=_uuid(content, "id"),
+        track=_uuid(content, "track"),
+        ending=content.get("ending"),  # type: ignore[arg-type]  # checked by Hearing
         seconds=_seconds(content),
         given_at=_moment(content),
     )
@@ -107,17 +165,17 @@ def _uuid(content: dict[str, Any], name: str) -> uuid.UUID:
     try:
         return uuid.UUID(content[name])
     except (KeyError, ValueError, TypeError, AttributeError):
-        raise RatingError(f"{name}: expected a UUID, got {str(content.get(name))[:80]!r}") from None
+        raise FieldError(f"{name}: expected a UUID, got {str(content.get(name))[:80]!r}") from None
 
 
 def _seconds(content: dict[str, Any]) -> float:
     seconds = content.get("seconds", 0)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise RatingError(f"seconds: expected a number of seconds heard, got {str(seconds)[:80]!r}")
+        raise FieldError(f"seconds: expected a number of seconds heard, got {str(seconds)[:80]!r}")
     try:
         return float(seconds)
     except OverflowError:
-        raise RatingError("seconds: expected a number of seconds heard, got one too large") from None
+        raise FieldError("seconds: expected a number of seconds heard, got one too large") from None
 
 
 def _moment(content: dict[str, Any]) -> datetime:
@@ -129,5 +187,5 @@ def _moment(content: dict[str, Any]) -> datetime:
     except (TypeError, ValueError):
         moment = None
     if moment is None or timezone.is_naive(moment):
-        raise RatingError(f"given_at: expected a moment in ISO 8601 with its time zone, got {str(given)[:80]!r}")
+        raise FieldError(f"given_at: expected a moment in ISO 8601 with its time zone, got {str(given)[:80]!r}")
     return moment

@@ -50,8 +50,13 @@ class ListeningConsumer(AsyncJsonWebsocketConsumer):
             if status >= FIRST_ERROR:
                 raise ValueError(answer["error"])
             await self.send_json({"type": "rating.stored", **answer})
+        elif content.get("type") == "listen":
+            answer, status = await database_sync_to_async(api.store_listens)(self.listener, content)
+            if status >= FIRST_ERROR:
+                raise ValueError(answer["error"])
+            await self.send_json({"type": "listen.stored", **answer})
         else:
-            raise ValueError(f"type: expected state or rate, got {str(content.get('type'))[:40]!r}")
+            raise ValueError(f"type: expected state, rate or listen, got {str(content.get('type'))[:40]!r}")
 
     async def send_state(self) -> None:
         state = await database_sync_to_async(selectors.state)(self.listener)
@@ -61,4 +66,7 @@ class ListeningConsumer(AsyncJsonWebsocketConsumer):
         await self.send_json(event)
 
     async def playlist_ready(self, event: dict[str, Any]) -> None:
+        await self.send_json(event)
+
+    async def taste_ready(self, event: dict[str, Any]) -> None:
         await self.send_json(event)

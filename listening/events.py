@@ -35,5 +35,10 @@ def playlist_ready(listener: Listener, playlist: Playlist) -> None:
     _send(listener, {"type": "playlist.ready", "playlist": selectors.playlist_content(playlist)})
 
 
+def taste_ready(listener: Listener) -> None:
+    """What is believed of their taste was read again."""
+    _send(listener, {"type": "taste.ready"})
+
+
 def _send(listener: Listener, event: dict[str, Any]) -> None:
     events.send(group(listener.pk), event)

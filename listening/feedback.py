@@ -24,17 +24,22 @@ class RatingError(ValueError):
 
 @dataclass(frozen=True)
 class Opinion:
-    """A rating as it was sent, checked."""
+    """A rating as it was sent, checked. `never`: a dislike that means "never again"."""
 
     id: uuid.UUID
     track: uuid.UUID
     value: int
     seconds: float
     given_at: datetime
+    never: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.value, bool) or self.value not in (-1, 0, 1):
             raise RatingError(f"value: expected 1 (like), -1 (dislike) or 0 (no opinion), got {self.value!r}")
+        if not isinstance(self.never, bool):
+            raise RatingError(f"never: expected true (never again) or false, got {str(self.never)[:80]!r}")
+        if self.never and self.value != -1:
+            raise RatingError(f"value: expected -1 (dislike) with never, got {self.value!r}")
         if not (math.isfinite(self.seconds) and 0 <= self.seconds <= LONGEST_LISTEN):
             raise RatingError(f"seconds: expected 0 to {LONGEST_LISTEN:.0f} seconds heard, got {self.seconds!r}")
 
@@ -61,6 +66,7 @@ def record(*, listener: Listener, opinion: Opinion) -> Stored:
         listener=listener,
         track=track,
         value=opinion.value,
+        never=opinion.never,
         seconds=opinion.seconds,
         given_at=given_at,
     )

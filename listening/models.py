@@ -36,7 +36,8 @@ class TasteSnapshot(models.Model):
     listener = models.ForeignKey(Listener, on_delete=models.CASCADE, related_name="tastes")
     round = models.OneToOneField(Round, on_delete=models.CASCADE, related_name="taste")
     learner = models.CharField(max_length=20)
-    embedding = VectorField(help_text="The learned user embedding [emb_size].")
+    embedding = VectorField(help_text="The best guess: the learned user embedding, or a vector of the shared space.")
+    state = models.BinaryField(default=bytes, editable=False, help_text="The whole belief, as bytes of a state.")
     ratings = models.PositiveIntegerField(help_text="How many likes and dislikes it was learned from.")
     seconds = models.FloatField(help_text="How long learning took.")
     figures = models.JSONField(default=dict, help_text="How well it fits the ratings and the truth.")
@@ -56,18 +57,56 @@ class Track(models.Model):
     title = models.CharField(max_length=120)
     prompt = models.TextField()
     embedding = VectorField(help_text="The song in the aligner's shared space, unit length [projection].")
+    map_x = models.FloatField(null=True, help_text="Its place on the listener's map.")
+    map_y = models.FloatField(null=True)
+    repeats = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="repetitions",
+        help_text="The track whose music this is once more, to see whether it is rated alike.",
+    )
+    forgotten_at = models.DateTimeField(null=True, blank=True, help_text="Its ratings teach nothing since.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return self.title
 
 
+class Duet(models.Model):
+    """Two listeners who make playlists together, from what each of them has evolved."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    host = models.ForeignKey(Listener, on_delete=models.CASCADE, related_name="duets_hosted")
+    guest = models.ForeignKey(Listener, null=True, blank=True, on_delete=models.CASCADE, related_name="duets_joined")
+    fairness = models.FloatField(default=0.5, help_text="0 the most liked in sum, 1 what neither of them dislikes.")
+    wanted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a playlist was asked for, until it is made."
+    )
+    message = models.CharField(max_length=200, blank=True, help_text="Why the last playlist could not be made.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(fairness__gte=0) & models.Q(fairness__lte=1), name="fairness_is_from_0_to_1"
+            ),
+            models.CheckConstraint(condition=~models.Q(guest=models.F("host")), name="a_duet_is_for_two"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.host} and {self.guest or 'nobody yet'}"
+
+
 class Playlist(models.Model):
-    """The tracks of one round, in order."""
+    """Tracks in order: those of one round, or of a duet."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     listener = models.ForeignKey(Listener, on_delete=models.CASCADE, related_name="playlists")
-    round = models.OneToOneField(Round, on_delete=models.CASCADE, related_name="playlist")
+    round = models.OneToOneField(Round, null=True, blank=True, on_delete=models.CASCADE, related_name="playlist")
+    duet = models.ForeignKey(Duet, null=True, blank=True, on_delete=models.SET_NULL, related_name="playlists")
     number = models.PositiveIntegerField()
     made_at = models.DateTimeField(auto_now_add=True)
 
@@ -80,13 +119,21 @@ class Playlist(models.Model):
 
 
 class PlaylistTrack(models.Model):
-    """A track's place in a playlist, and what was expected of it when it was put there."""
+    """A track's place in a playlist, why it is there, and what was expected of it when it was put there."""
+
+    class Role(models.TextChoices):
+        EVOLVED = "evolved", "evolved for this listener"
+        ASKED = "asked", "to learn from the answer"
+        CONTROL = "control", "made for somebody else, or drawn at random"
+        REPEAT = "repeat", "heard before, to see whether it is rated alike"
 
     playlist = models.ForeignKey(Playlist, on_delete=models.CASCADE, related_name="places")
     track = models.OneToOneField(Track, on_delete=models.CASCADE, related_name="place")
     position = models.PositiveIntegerField()
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.EVOLVED)
     predicted = models.FloatField(help_text="Likeness by the taste of then, in [-1, 1].")
     uncertainty = models.FloatField(help_text="Standard deviation of that likeness.")
+    chance = models.FloatField(null=True, help_text="Probability that it would be liked, by the taste of then.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["playlist", "position"], name="one_track_per_position")]
@@ -103,6 +150,7 @@ class Rating(models.Model):
     listener = models.ForeignKey(Listener, on_delete=models.CASCADE, related_name="ratings")
     track = models.ForeignKey(Track, on_delete=models.CASCADE, related_name="ratings")
     value = models.SmallIntegerField(help_text="Like 1, dislike -1, no opinion 0.")
+    never = models.BooleanField(default=False, help_text="A dislike that means: never again.")
     seconds = models.FloatField(help_text="How much of the track was heard before.")
     given_at = models.DateTimeField(help_text="When the listener gave it, which may be before it could be sent.")
     stored_at = models.DateTimeField(auto_now_add=True)
@@ -111,8 +159,96 @@ class Rating(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(value__in=[-1, 0, 1]), name="rating_is_like_dislike_or_none"),
             models.CheckConstraint(condition=models.Q(seconds__gte=0), name="seconds_heard_are_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(never=False) | models.Q(value=-1), name="never_again_is_a_dislike"
+            ),
         ]
         indexes = [models.Index(fields=["listener", "track", "-given_at"])]
 
     def __str__(self) -> str:
         return f"{self.value:+d} for {self.track}"
+
+
+class Listen(models.Model):
+    """A track that was heard, or skipped: weak evidence beside a rating."""
+
+    class Ending(models.TextChoices):
+        FINISHED = "finished", "heard to its end"
+        SKIPPED = "skipped", "skipped"
+        LEFT = "left", "left off"
+
+    id = models.UUIDField(primary_key=True, help_text="Drawn by the sender, so that sending twice stores once.")
+    listener = models.ForeignKey(Listener, on_delete=models.CASCADE, related_name="listens")
+    track = models.ForeignKey(Track, on_delete=models.CASCADE, related_name="listens")
+    seconds = models.FloatField(help_text="How much of it was heard.")
+    ending = models.CharField(max_length=10, choices=Ending.choices)
+    given_at = models.DateTimeField()
+    stored_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(seconds__gte=0), name="listens_are_not_negative")]
+        indexes = [models.Index(fields=["listener", "track", "-given_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.track}, {self.ending}"
+
+
+class TasteEdit(models.Model):
+    """What a listener said of a concept: more of it, less of it, forget it, not now. The latest of a concept counts."""
+
+    class Kind(models.TextChoices):
+        LEAN = "lean", "so much of it is wanted"
+        FORGET = "forget", "forget what was believed of it"
+        NOT_NOW = "not now", "none of it in this session"
+        WITHDRAWN = "withdrawn", "as if nothing had been said of it"
+
+    listener = models.ForeignKey(Listener, on_delete=models.CASCADE, related_name="taste_edits")
+    concept = models.CharField(max_length=80)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    wanted = models.FloatField(default=0.0, help_text="From -1, none of it, to 1, much of it.")
+    until = models.DateTimeField(null=True, blank=True, help_text="When it stops to count.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(wanted__gte=-1) & models.Q(wanted__lte=1), name="wanted_is_from_-1_to_1"
+            ),
+        ]
+        indexes = [models.Index(fields=["listener", "concept", "-created_at"])]
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.concept}: {self.kind}"
+
+
+class TasteReport(models.Model):
+    """What is believed of a listener's taste, in words, as their page shows it. Written by the conductor."""
+
+    listener = models.OneToOneField(Listener, on_delete=models.CASCADE, related_name="taste_report")
+    content = models.JSONField(default=dict)
+    made_at = models.DateTimeField()
+    wanted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a newer one was asked for, until it is made."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.listener}"
+
+
+class ReferenceListener(models.Model):
+    """One of an aligner's reference listeners, where the database can search among them."""
+
+    aligner = models.CharField(max_length=64, help_text="SHA-256 of the checkpoint.")
+    encoder = models.CharField(max_length=40)
+    number = models.PositiveIntegerField(help_text="Its row in the aligner's user table.")
+    kind = models.CharField(max_length=40, blank=True)
+    embedding = VectorField(help_text="The user embedding [emb_size].")
+    projected = VectorField(help_text="It in the shared space, unit length [projection].")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["aligner", "number"], name="one_row_per_reference_listener")]
+        ordering = ["aligner", "number"]
+
+    def __str__(self) -> str:
+        return f"reference listener {self.number} of {self.encoder}"

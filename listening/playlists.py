@@ -1,29 +1,25 @@
-"""From a generation to a playlist: choose, record, keep."""
+"""From generations to a playlist: choose, record, keep."""
 
 from __future__ import annotations
 
-import re
-import textwrap
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 import torch
 from django.db import transaction
+from django.db.models import Max
 
-from evolution import evaluation, generations, genomes, runs
+from evolution import evaluation, generations, runs
 from evolution import selectors as search
 from evolution.models import Candidate, Recording, Round
 from evolution.search.fitness import Likeness
-from evolution.takes import Take
-from listening.models import Listener, Playlist, PlaylistTrack, TasteSnapshot, Track
-from models_store import artefacts, catalog, prompts, seeding
+from listening import archive, controls, picks, profiles, selectors, titles
+from listening.models import Duet, Listener, Playlist, PlaylistTrack, TasteSnapshot, Track
+from listening.picks import Pick, Role
+from models_store import artefacts, seeding
 from models_store.evaluation import Evaluations
-from models_store.taste import curation
+from models_store.taste import asking, curation
 from models_store.taste.base import Taste
 
-LONGEST_TITLE = 60
-NUMBERED = ", no. "
-KEY = re.compile(r"[a-g]( flat| sharp)? (major|minor)")
 DIVERSITY = 0.45
 """How much a playlist's variety weighs beside likeness, in [0, 1]."""
 KEPT_VARIETY = 0.75
@@ -31,14 +27,11 @@ KEPT_VARIETY = 0.75
 MOST_FAULTS = 0.3
 """Artefacts of a track that may introduce the system to somebody."""
 
+Waiting = Callable[[str], None] | None
+
 
 def compose(
-    listener: Listener,
-    round_: Round,
-    taste: Taste,
-    *,
-    sought: Likeness | None = None,
-    on_wait: Callable[[str], None] | None = None,
+    listener: Listener, round_: Round, taste: Taste, *, sought: Likeness | None = None, on_wait: Waiting = None
 ) -> Playlist:
     """The round's playlist; a round that has one already gives that one again.
 
@@ -49,54 +42,141 @@ def compose(
     made = Playlist.objects.filter(round=round_).first()
     if made is not None:
         return made
-    candidates = _choose(listener, round_, taste, taste if sought is None else sought)
-    configuration = runs.configuration(listener.run)
+    length = runs.configuration(listener.run).user_model.best_solutions
+    number = next_number(listener)
+    proof = controls.due(listener, round_, length=length)
+    repeat = controls.repeat(listener, number=number) if proof else None
+    again = [repeat] if repeat is not None else []
+    count = length - len(again) - proof
+    if sought is None or sought is taste:
+        own = _evolved(listener, round_, taste, count=count, beside=again, on_wait=on_wait)
+    else:
+        own = _found(listener, round_, taste, sought, count=count)
+    others = [*again, *([controls.control(listener, round_, beside=[*own, *again])] if proof else [])]
+    order = controls.mix(own, others, seed=seeding.derive(listener.run.seed, "order", round_.number))
+    return keep(listener, order, taste=taste, round_=round_, on_wait=on_wait)
+
+
+def keep(
+    listener: Listener,
+    chosen: Sequence[Pick],
+    *,
+    taste: Taste,
+    round_: Round | None = None,
+    duet: Duet | None = None,
+    on_wait: Waiting = None,
+) -> Playlist:
+    """Record what was chosen and make it the listener's newest playlist.
+
+    chosen: in playing order. taste: the listener's, which the predictions come from.
+    round_: whose playlist it is; it must not have one yet. duet: for whom it was chosen, where it is of no round.
+    Raises evolution.evaluation.PlayingError when a track cannot be recorded.
+    """
     instruments = runs.instruments(listener.run)
-    takes = [
-        Take(genome=genomes.from_json(one.genome), seed=one.seed, seconds=configuration.evolution.best_duration)
-        for one in candidates
-    ]
+    takes = [one.take for one in chosen if one.take is not None]
     recorded = evaluation.record(takes, instruments, on_wait=on_wait)
-    recordings = [recorded[take.key(instruments)] for take in takes]
-    return _keep(listener, round_, taste, candidates, recordings)
+    recordings = [
+        one.recording if one.take is None or one.recording is not None else recorded[one.take.key(instruments)]
+        for one in chosen
+    ]
+    return _stored(listener, chosen, [one for one in recordings if one is not None], taste, round_, duet)
 
 
-def _choose(listener: Listener, round_: Round, taste: Taste, sought: Likeness) -> list[Candidate]:
-    """The candidates of the round that make its playlist; nothing that was heard already, if there is anything else."""
-    user_model = runs.configuration(listener.run).user_model
-    count, seed = user_model.best_solutions, seeding.derive(listener.run.seed, "playlist", round_.number)
-    played = _played(listener)
-    candidates = search.candidates(round_)
-    fresh = [one for one in candidates if one.evaluation_id not in played]
-    # A search that has come to rest finds nothing new any more: better to hear its best again than nothing.
-    pool = _one_per_prompt(fresh or candidates, at_least=count)
-    heard = generations.heard([one.evaluation for one in pool if one.evaluation is not None])
-    if sought is taste and not TasteSnapshot.objects.filter(round=round_, ratings__gt=0).exists():
-        return [pool[index] for index in _introduction(heard, taste, count=count)]
-    likeness, uncertainty = sought.likeness(heard.embeddings)
-    wanted = likeness - artefacts.total(heard.artefacts)
-    if user_model.sample:
-        return [pool[index] for index in curation.sample_by_rank(wanted, count=count, seed=seed)]
+def next_number(listener: Listener) -> int:
+    """Of the listener's next playlist, whatever it comes from: from 1."""
+    return (Playlist.objects.filter(listener=listener).aggregate(last=Max("number"))["last"] or 0) + 1
+
+
+def _evolved(
+    listener: Listener, round_: Round, taste: Taste, *, count: int, beside: Sequence[Pick], on_wait: Waiting
+) -> list[Pick]:
+    """What suits a learned taste, and what tells most about it, from the round and from what was evolved before."""
+    pool = archive.candidates(listener, round_=round_, on_wait=on_wait)
+    if not pool or runs.configuration(listener.run).user_model.sample:
+        return _found(listener, round_, taste, taste, count=count)
+    heard = _heard(pool)
+    seed = _seed(listener, round_)
+    if _is_stranger(listener, round_):
+        return [
+            _pick(listener, pool[index], Role.ASKED) for index in _introduction(heard, taste, count=count, seed=seed)
+        ]
+    known = archive.unwanted([listener], beside=picks.evaluations(beside), on_wait=on_wait)
+    draws = taste.draws(heard.embeddings, count=asking.DRAWS, seed=seed)
     chosen = curation.compose(
-        wanted,
-        uncertainty,
+        taste.likeness(heard.embeddings)[0] - artefacts.total(heard.artefacts),
         taste.aligner.standardise(heard.embeddings),
         count=count,
+        believed=(draws, taste.probability(heard.embeddings)),
+        asked=curation.how_many_to_ask(draws, count=count),
         diversity=DIVERSITY,
         least_variety=KEPT_VARIETY * _first_variety(listener, taste),
+        scale=curation.unrelated(taste.aligner),
+        unwanted=None if known is None else taste.aligner.standardise(known),
         seed=seed,
     )
-    return [pool[index] for index in chosen]
+    if not chosen:  # all that was ever found sounds like what was heard
+        return _found(listener, round_, taste, taste, count=count)
+    return [_pick(listener, pool[one.index], Role(one.role)) for one in chosen]
 
 
-def _played(listener: Listener) -> set[str]:
-    """The keys of the evaluations of what the listener has heard, also of those that were forgotten since."""
-    seconds, instruments = runs.configuration(listener.run).evolution.duration, runs.instruments(listener.run)
-    heard = Candidate.objects.filter(tracks__listener=listener)
-    kept = heard.exclude(evaluation=None).values_list("evaluation", flat=True)
-    forgotten = heard.filter(evaluation=None).only("genome", "seed")
-    takes = [Take(genomes.from_json(one.genome), one.seed, seconds) for one in forgotten]
-    return {key for key in kept if key} | {take.key(instruments) for take in takes}
+def _found(listener: Listener, round_: Round, taste: Taste, sought: Likeness, *, count: int) -> list[Pick]:
+    """The best that the round's search has found, varied; what was heard already only where there is nothing else.
+
+    A search that has come to rest finds nothing new any more: better to hear its best again than nothing.
+    """
+    user_model, seed = runs.configuration(listener.run).user_model, _seed(listener, round_)
+    known = archive.played([listener])
+    everything = search.candidates(round_)
+    candidates = archive.audible(everything) or everything
+    fresh = [one for one in candidates if one.evaluation_id not in known]
+    pool = _one_per_prompt(fresh or candidates, at_least=count)
+    heard = _heard(pool)
+    wanted = sought.likeness(heard.embeddings)[0] - artefacts.total(heard.artefacts)
+    if user_model.sample:
+        chosen = curation.sample_by_rank(wanted, count=count, seed=seed)
+    else:
+        best = curation.compose(
+            wanted,
+            taste.aligner.standardise(heard.embeddings),
+            count=count,
+            diversity=DIVERSITY,
+            least_variety=KEPT_VARIETY * _first_variety(listener, taste),
+            scale=curation.unrelated(taste.aligner),
+            strict=False,
+            seed=seed,
+        )
+        chosen = [one.index for one in best]
+    if fresh:
+        return [_pick(listener, pool[index]) for index in chosen]
+    return [_once_more(listener, pool[index]) for index in chosen]
+
+
+def _is_stranger(listener: Listener, round_: Round) -> bool:
+    """Whether nothing at all is known of the listener: no rating, and no wish."""
+    taste = TasteSnapshot.objects.get(round=round_)
+    return not taste.ratings and not selectors.wishes(listener, until=taste.created_at)
+
+
+def _pick(listener: Listener, candidate: Candidate, role: Role = Role.EVOLVED) -> Pick:
+    seconds = runs.configuration(listener.run).evolution.best_duration
+    return picks.of_candidate(candidate, seconds=seconds, role=role)
+
+
+def _once_more(listener: Listener, candidate: Candidate) -> Pick:
+    """What the listener has heard: a repeat of the first time, where that is known."""
+    first = Track.objects.filter(listener=listener, candidate__evaluation=candidate.evaluation_id, repeats=None)
+    track = first.select_related("recording", "candidate").order_by("place__playlist__number").first()
+    if track is None:
+        return _pick(listener, candidate, Role.REPEAT)
+    return picks.of_track(track, role=Role.REPEAT, repeats=track)
+
+
+def _seed(listener: Listener, round_: Round) -> int:
+    return seeding.derive(listener.run.seed, "playlist", round_.number)
+
+
+def _heard(candidates: Sequence[Candidate]) -> Evaluations:
+    return generations.heard([one.evaluation for one in candidates if one.evaluation is not None])
 
 
 def _one_per_prompt(candidates: Sequence[Candidate], *, at_least: int) -> list[Candidate]:
@@ -108,13 +188,19 @@ def _one_per_prompt(candidates: Sequence[Candidate], *, at_least: int) -> list[C
     return best + others[: max(0, at_least - len(best))]
 
 
-def _introduction(heard: Evaluations, taste: Taste, *, count: int) -> list[int]:
+def _introduction(heard: Evaluations, taste: Taste, *, count: int, seed: int) -> list[int]:
     """A first playlist: what tells most about somebody of whom nothing is known, among what sounds clean."""
     clean = (artefacts.total(heard.artefacts) <= MOST_FAULTS).nonzero().flatten()
     kept = clean if len(clean) >= count else torch.arange(len(heard))
-    songs = taste.aligner.project_songs(heard.embeddings[kept])
-    users = taste.aligner.project_users(taste.aligner.reference_users())
-    return [int(kept[index]) for index in curation.introduce((users @ songs.T).detach(), count=count)]
+    songs = heard.embeddings[kept]
+    chosen = curation.introduce(
+        (taste.draws(songs, count=asking.DRAWS, seed=seed), taste.probability(songs)),
+        taste.aligner.standardise(songs),
+        count=count,
+        scale=curation.unrelated(taste.aligner),
+        seed=seed,
+    )
+    return [int(kept[index]) for index in chosen]
 
 
 def _first_variety(listener: Listener, taste: Taste) -> float:
@@ -126,59 +212,47 @@ def _first_variety(listener: Listener, taste: Taste) -> float:
     return curation.variety(taste.aligner.standardise(generations.heard(evaluations).embeddings))
 
 
-def _titles(listener: Listener, candidates: Sequence[Candidate]) -> list[str]:
-    """A title for each candidate; a listener's later tracks of the same name are numbered: `Calm jazz, no. 2`."""
-    lexicon = catalog.lexicon(runs.configuration(listener.run).music_model)
-    taken = Counter(name.split(NUMBERED)[0] for name in listener.tracks.values_list("title", flat=True))
-    titles = []
-    for candidate in candidates:
-        name = title(candidate.prompt, lexicon)
-        taken[name] += 1
-        titles.append(name if taken[name] == 1 else f"{name}{NUMBERED}{taken[name]}")
-    return titles
-
-
-def title(prompt: str, lexicon: prompts.Lexicon) -> str:
-    """What a track is called: mood, genre (else its first instrument) and key, as a heading."""
-    said = prompts.parse(prompt, lexicon)
-    subject = said.genre or (said.instruments[0] if said.instruments else "")
-    name = " ".join(filter(None, (said.mood, subject))) or prompt.split(",")[0].strip() or "untitled"
-    if said.key:
-        name += f" in {said.key[:1].upper()}{said.key[1:]}" if KEY.match(said.key) else f" in {said.key}"
-    return textwrap.shorten(name[:1].upper() + name[1:], LONGEST_TITLE, placeholder=" …")
-
-
 @transaction.atomic
-def _keep(
+def _stored(
     listener: Listener,
-    round_: Round,
-    taste: Taste,
-    candidates: Sequence[Candidate],
+    chosen: Sequence[Pick],
     recordings: Sequence[Recording],
+    taste: Taste,
+    round_: Round | None,
+    duet: Duet | None,
 ) -> Playlist:
-    heard = generations.heard([recording.evaluation for recording in recordings])
-    projected = taste.aligner.project_songs(heard.embeddings).detach()
-    likeness, uncertainty = taste.likeness_of_projected(projected)
-    titles = _titles(listener, candidates)
-    playlist = Playlist.objects.create(listener=listener, round=round_, number=round_.number)
+    Listener.objects.select_for_update().get(pk=listener.pk)  # a round and a duet may end together
+    heard = generations.heard([recording.evaluation for recording in recordings]).embeddings
+    projected = taste.aligner.project_songs(heard).detach()
+    likeness, uncertainty = taste.likeness(heard)
+    chance = taste.probability(heard)
+    concepts = profiles.concepts_of(listener)
+    map_places = [(None, None)] * len(chosen) if concepts is None else concepts.place(heard).tolist()
+    named = titles.of(listener, [one.prompt for one in chosen])
+    playlist = Playlist.objects.create(listener=listener, round=round_, duet=duet, number=next_number(listener))
     tracks = Track.objects.bulk_create(
         Track(
             listener=listener,
-            recording=recording,
-            candidate=candidate,
-            title=titles[position],
-            prompt=candidate.prompt,
+            recording=recordings[position],
+            candidate=one.candidate,
+            title=named[position],
+            prompt=one.prompt,
             embedding=projected[position].tolist(),
+            map_x=map_places[position][0],
+            map_y=map_places[position][1],
+            repeats=one.repeats,
         )
-        for position, (candidate, recording) in enumerate(zip(candidates, recordings, strict=True))
+        for position, one in enumerate(chosen)
     )
     PlaylistTrack.objects.bulk_create(
         PlaylistTrack(
             playlist=playlist,
             track=track,
             position=position,
+            role=chosen[position].role,
             predicted=float(likeness[position]),
             uncertainty=float(uncertainty[position]),
+            chance=float(chance[position]),
         )
         for position, track in enumerate(tracks)
     )

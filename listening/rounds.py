@@ -64,6 +64,8 @@ def run(
             return
         runs.enter(round_, Round.Status.DONE)
         events.playlist_ready(listener, playlist)
+        if listener.user_id is not None:
+            queue.enqueue_report(listener.pk)
 
 
 def resume_abandoned() -> None:

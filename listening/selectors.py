@@ -15,7 +15,7 @@ from django.urls import reverse
 from evolution import presence
 from evolution import selectors as search
 from evolution.models import Round, Run
-from listening.models import Listener, Playlist, Rating, Track
+from listening.models import Listener, Playlist, Rating, TasteEdit, Track
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     class _Opinion(TypedDict):
         opinion: int | None
 
+    class _Said(_Opinion):
+        never: bool | None
+
     RatedTrack = WithAnnotations[Track, _Opinion]
+    ShownTrack = WithAnnotations[Track, _Said]
 
 SHARE_RATED = 0.75
 """Of a playlist's tracks; with so many liked or disliked the next round begins by itself (decision 4)."""
@@ -80,12 +84,28 @@ def rated(listener: Listener) -> tuple[int, int]:
     return sum(1 for opinion in opinions if opinion), math.ceil(SHARE_RATED * len(opinions))
 
 
+def wishes(listener: Listener, *, until: datetime) -> list[TasteEdit]:
+    """The latest word on each concept that counts at the moment `until`, by concept.
+
+    "Not now" counts until it ends and then gives way to what was said before it.
+    """
+    said = TasteEdit.objects.filter(listener=listener, created_at__lte=until)
+    counting = said.filter(Q(until__isnull=True) | Q(until__gt=until))
+    latest = counting.order_by("concept", "-created_at", "-pk").distinct("concept")
+    return [one for one in latest if one.kind != TasteEdit.Kind.WITHDRAWN]
+
+
 def playlist_content(playlist: Playlist) -> dict[str, Any]:
     """A playlist as the page and the socket know it."""
     return _content(playlist, list(_for_people(Track.objects.filter(place__playlist=playlist))))
 
 
-def favourites(listener: Listener, page: str | None) -> tuple[Page[RatedTrack], list[dict[str, Any]]]:
+def shown_name(listener: Listener) -> str:
+    """All that other listeners are told of somebody."""
+    return "a guest" if listener.user is None or listener.is_guest else listener.user.get_username()
+
+
+def favourites(listener: Listener, page: str | None) -> tuple[Page[ShownTrack], list[dict[str, Any]]]:
     """One page of the liked tracks, the newest first."""
     liked = _for_people(Track.objects.filter(listener=listener)).filter(Q(opinion=1))
     chosen = Paginator(liked.order_by("-created_at", "place__position"), FAVOURITES_PER_PAGE).get_page(page)
@@ -94,30 +114,45 @@ def favourites(listener: Listener, page: str | None) -> tuple[Page[RatedTrack], 
 
 def history(listener: Listener, page: str | None) -> tuple[Page[Playlist], list[dict[str, Any]]]:
     """One page of the listener's playlists, the newest first, each with its ratings counted."""
-    found = Paginator(Playlist.objects.filter(listener=listener).order_by("-number"), PLAYLISTS_PER_PAGE)
+    mine = Playlist.objects.filter(listener=listener).select_related("duet__host__user", "duet__guest__user")
+    found = Paginator(mine.order_by("-number"), PLAYLISTS_PER_PAGE)
     chosen = found.get_page(page)
-    tracks: dict[uuid.UUID, list[RatedTrack]] = {playlist.pk: [] for playlist in chosen}
+    tracks: dict[uuid.UUID, list[ShownTrack]] = {playlist.pk: [] for playlist in chosen}
     for track in _for_people(Track.objects.filter(place__playlist__in=list(tracks))):
         tracks[track.place.playlist_id].append(track)
     return chosen, [_counted(playlist, tracks[playlist.pk]) for playlist in chosen]
 
 
-def _for_people(tracks: QuerySet[Track]) -> QuerySet[RatedTrack]:
-    """Tracks with all that people are shown of them, in the order of their playlist."""
-    return with_opinion(tracks).select_related("recording", "place").order_by("place__position")
+def _for_people(tracks: QuerySet[Track]) -> QuerySet[ShownTrack]:
+    """Tracks with all that people are shown of them, in the order of their playlist.
+
+    `.never`: whether the latest rating means "never again".
+    """
+    latest = Rating.objects.filter(track=OuterRef("pk")).order_by("-given_at", "-stored_at")
+    said = with_opinion(tracks).annotate(never=Subquery(latest.values("never")[:1]))
+    return said.select_related("recording", "place").order_by("place__position")
 
 
-def _content(playlist: Playlist, tracks: Iterable[RatedTrack]) -> dict[str, Any]:
+def _content(playlist: Playlist, tracks: Iterable[ShownTrack]) -> dict[str, Any]:
     return {
         "id": str(playlist.pk),
         "number": playlist.number,
         "made_at": playlist.made_at.isoformat(),
         "url": reverse("listening:playlist", args=[playlist.pk]),
+        "partner": _partner(playlist),
         "tracks": [_track_content(track) for track in tracks],
     }
 
 
-def _track_content(track: RatedTrack) -> dict[str, Any]:
+def _partner(playlist: Playlist) -> str | None:
+    """With whom it was made, where it was made for two."""
+    duet = playlist.duet
+    if duet is None or duet.guest is None:
+        return None
+    return shown_name(duet.guest if duet.host_id == playlist.listener_id else duet.host)
+
+
+def _track_content(track: ShownTrack) -> dict[str, Any]:
     return {
         "id": str(track.pk),
         "position": track.place.position + 1,
@@ -128,11 +163,12 @@ def _track_content(track: RatedTrack) -> dict[str, Any]:
         "download_url": reverse("listening:track_download", args=[track.pk]),
         "peaks": track.recording.peaks,
         "rating": track.opinion,
+        "never": bool(track.never),
         "favourite": track.opinion == 1,
     }
 
 
-def _counted(playlist: Playlist, tracks: Sequence[RatedTrack]) -> dict[str, Any]:
+def _counted(playlist: Playlist, tracks: Sequence[ShownTrack]) -> dict[str, Any]:
     opinions = [track.opinion for track in tracks]
     return {
         **_content(playlist, tracks),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 from celery import shared_task
@@ -16,11 +17,34 @@ def run_round(round_id: int) -> None:
 
 
 @shared_task
+def report_taste(listener_id: int) -> None:
+    from listening import reports
+
+    reports.make(listener_id)
+
+
+@shared_task
+def compose_duet(duet_id: str) -> None:
+    from listening import duet_composition
+
+    duet_composition.compose(uuid.UUID(duet_id))
+
+
+@shared_task
+def import_reference_listeners() -> None:
+    from listening import reference_listeners
+
+    reference_listeners.import_shipped()
+
+
+@shared_task
 def resume_abandoned() -> None:
-    from listening import conducting, rounds
+    from listening import conducting, duet_composition, reports, rounds
 
     rounds.resume_abandoned()
     conducting.resume_stranded()
+    reports.resume_lost()
+    duet_composition.resume_lost()
 
 
 @shared_task

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from listening import api, views
+from listening import api, duet_views, taste_views, views
 
 app_name = "listening"
 
@@ -16,13 +16,25 @@ urlpatterns = [
     path("playlists/", views.history, name="history"),
     path("playlists/<uuid:playlist_id>/", views.playlist, name="playlist"),
     path("favourites/", views.favourites, name="favourites"),
+    path("taste/", taste_views.page, name="taste"),
+    path("duets/", duet_views.index, name="duets"),
+    path("duets/<uuid:duet_id>/", duet_views.page, name="duet"),
+    path("duets/<uuid:duet_id>/end/", duet_views.end, name="duet_end"),
+    path("duets/join/<str:invitation>/", duet_views.join, name="duet_join"),
     path("account/", views.account, name="account"),
     path("login/", auth.LoginView.as_view(template_name="listening/login.html"), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("tracks/<uuid:track_id>/audio", views.track_audio, name="track_audio"),
     path("tracks/<uuid:track_id>/download", views.track_download, name="track_download"),
     path("api/ratings/", api.rate, name="rate"),
+    path("api/listens/", api.listen, name="listens"),
     path("api/evolve/", api.evolve, name="evolve"),
     path("api/state/", api.state, name="state"),
     path("api/playlists/<uuid:playlist_id>/", api.playlist, name="playlist_content"),
+    path("api/duets/<uuid:duet_id>/", duet_views.state, name="duet_state"),
+    path("api/duets/<uuid:duet_id>/fairness/", duet_views.fairness, name="duet_fairness"),
+    path("api/duets/<uuid:duet_id>/playlist/", duet_views.compose, name="duet_compose"),
+    path("api/taste/", taste_views.content, name="taste_content"),
+    path("api/taste/edits/", taste_views.edit, name="taste_edit"),
+    path("api/taste/tracks/<uuid:track_id>/forget/", taste_views.forget_track, name="taste_forget_track"),
 ]

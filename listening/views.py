@@ -61,14 +61,14 @@ def listen(request: HttpRequest, listener: Listener) -> HttpResponse:
     if newest is None:
         feedback.evolve(listener=listener)
     content = selectors.playlist_content(newest) if newest else None
-    return render(request, "listening/listen.html", _page(listener, playlist=content))
+    return render(request, "listening/listen.html", context(listener, playlist=content))
 
 
 @require_GET
 @for_listener
 def history(request: HttpRequest, listener: Listener) -> HttpResponse:
     page, playlists = selectors.history(listener, request.GET.get("page"))
-    return render(request, "listening/history.html", _page(listener, page=page, playlists=playlists))
+    return render(request, "listening/history.html", context(listener, page=page, playlists=playlists))
 
 
 @require_GET
@@ -78,14 +78,14 @@ def playlist(request: HttpRequest, listener: Listener, playlist_id: uuid.UUID) -
         content = selectors.playlist_content(selectors.playlist(listener, playlist_id))
     except Playlist.DoesNotExist:
         raise Http404 from None
-    return render(request, "listening/playlist.html", _page(listener, playlist=content))
+    return render(request, "listening/playlist.html", context(listener, playlist=content))
 
 
 @require_GET
 @for_listener
 def favourites(request: HttpRequest, listener: Listener) -> HttpResponse:
     page, tracks = selectors.favourites(listener, request.GET.get("page"))
-    return render(request, "listening/favourites.html", _page(listener, page=page, tracks=tracks))
+    return render(request, "listening/favourites.html", context(listener, page=page, tracks=tracks))
 
 
 @require_http_methods(["GET", "POST"])
@@ -97,7 +97,7 @@ def account(request: HttpRequest, listener: Listener) -> HttpResponse:
         login(request, kept.user, backend="django.contrib.auth.backends.ModelBackend")
         return redirect("listening:account")
     status = 400 if form.errors else 200
-    return render(request, "listening/account.html", _page(listener, form=form), status=status)
+    return render(request, "listening/account.html", context(listener, form=form), status=status)
 
 
 @require_safe
@@ -119,7 +119,8 @@ def _track(listener: Listener, track_id: uuid.UUID) -> Track:
         raise Http404 from None
 
 
-def _page(listener: Listener, **more: Any) -> dict[str, Any]:
+def context(listener: Listener, **more: Any) -> dict[str, Any]:
+    """What every page of a listener is rendered with, and `more`."""
     name = listener.user.get_username() if listener.user and not listener.is_guest else "Guest"
     return {
         "listener": {"id": listener.pk, "name": name, "is_guest": listener.is_guest},

@@ -99,7 +99,11 @@ class TrainConf(Section):
 
     lr: Annotated[float, Field(gt=0.0)] = Field(default=0.05, description="The learning rate.")
     epochs: Count = Field(default=50, description="Passes over the memory.")
-    learner: Learner = Field(default="infonce", description="How it is learned.")
+    learner: Learner = Field(
+        default="infonce",
+        description="How it is learned: by gradient steps on a user embedding (`lr`, `epochs`), or as a posterior, "
+        "which needs neither and knows what it does not know.",
+    )
 
 
 class User(Section):
@@ -126,6 +130,11 @@ class UserModel(Section):
     sample: bool = Field(
         default=False,
         description="Draw the playlist by rank (probability proportional to 1 / rank) instead of taking the best.",
+    )
+    proof: bool = Field(
+        default=False,
+        description="Put a track that was not made for this listener into each playlist, and now and then one that "
+        "was heard before, unmarked: what is liked of them shows whether the taste was learned.",
     )
     users: Annotated[tuple[User, ...], EMPTY_IS_DEFAULT, Field(strict=False)] = Field(
         default=(), description="Who listens; none: whoever is assigned when the experiment is started."

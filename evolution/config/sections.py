@@ -153,6 +153,6 @@ InputType = Annotated[
 
 FitnessMode = Annotated[Literal["user", "music", "dynamic"], folded("user", "music", "dynamic")]
 Init = Annotated[Literal["mean", "rand", "rmean"], folded("mean", "rand", "rmean", aliases={"random": "rand"})]
-Learner = Annotated[Literal["infonce"], folded("infonce")]
+Learner = Annotated[Literal["infonce", "bayes"], folded("infonce", "bayes")]
 Initialization = Annotated[Literal["file", "LLM"], folded("file", "LLM")]
 UserType = Annotated[Literal["synth", "real"], folded("synth", "real", aliases={"synthetic": "synth"})]

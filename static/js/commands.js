@@ -14,6 +14,18 @@ export function makeCommands({ player, concert, ratings, say, evolve, playFrom, 
     const row = button.closest("[data-track]");
     rate(value, { id: row.dataset.track }, row.querySelector("[data-field=title]").textContent);
   };
+  const never = () => {
+    const { track } = player;
+    if (!track) return;
+    const playing = player.playing;
+    ratings.pressNever({ track: track.id, seconds: player.heard(track.id) });
+    const meant = ratings.never(track.id);
+    // Nobody wants to hear the rest of it.
+    if (meant && playing) concert.next();
+    if (meant && playing && player.track === track) player.pause();
+    const follows = player.track !== track ? ` Now: ${player.track.title}.` : "";
+    say(meant ? `Never again: ${track.title}.${follows}` : `No opinion on ${track.title}`);
+  };
   const step = (move) => () => {
     const before = player.track;
     move();
@@ -31,6 +43,7 @@ export function makeCommands({ player, concert, ratings, say, evolve, playFrom, 
     previous: step(() => concert.previous()),
     like: () => rate(1),
     dislike: () => rate(-1),
+    never,
     undo: () => ratings.undo((track) => player.heard(track)) && say("Taken back"),
     "like-track": rateRow(1),
     "dislike-track": rateRow(-1),

@@ -1,7 +1,8 @@
 /**
  * What is played, from which playlist, and what follows: joins the player, the ratings and the playlists.
  *
- * Events: "track" {sequence}, "playlist" {playlist} (moved to another one), "offer" {playlist or null},
+ * Events: "track" {sequence, skipped: the one before was left by "next"}, "ended" {track} (before what follows it),
+ *         "playlist" {playlist} (moved to another one), "offer" {playlist or null},
  *         "finished" (the playlist is over and nothing follows yet).
  */
 
@@ -31,13 +32,13 @@ export class Concert extends EventTarget {
   }
 
   /** Put a playlist into the player: at `track`, else at its first unrated track. */
-  take(playlist, { track = null, play }) {
+  take(playlist, { track = null, play, skipped = false }) {
     const start = new Sequence(playlist);
     this.sequence = track ? start.at(track) : start.atFirstUnrated((id) => this.#ratings.of(id) !== null);
     this.finished = false;
     if (this.offered?.id === playlist.id) this.#offer(null);
     this.#tell("playlist", { playlist });
-    return this.#load(play);
+    return this.#load(play, { skipped });
   }
 
   /** A playlist has become known; see `handover` for what happens. Returns the decision. */
@@ -49,6 +50,7 @@ export class Concert extends EventTarget {
       started: this.#player.started,
       finished: this.finished,
       asked,
+      shared: Boolean(playlist.partner),
       news,
     });
     if (decision === "play") this.take(playlist, { play: true });
@@ -57,8 +59,8 @@ export class Concert extends EventTarget {
     return decision;
   }
 
-  takeOffer() {
-    return this.offered ? this.take(this.offered, { play: true }) : undefined;
+  takeOffer({ skipped = false } = {}) {
+    return this.offered ? this.take(this.offered, { play: true, skipped }) : undefined;
   }
 
   /** Go to a track of the present playlist and play it. */
@@ -69,8 +71,8 @@ export class Concert extends EventTarget {
 
   next() {
     if (!this.sequence) return undefined;
-    if (!this.sequence.atEnd) return this.#step(this.sequence.next());
-    return this.takeOffer();
+    if (!this.sequence.atEnd) return this.#step(this.sequence.next(), { skipped: true });
+    return this.takeOffer({ skipped: true });
   }
 
   previous() {
@@ -79,21 +81,22 @@ export class Concert extends EventTarget {
     return this.#step(this.sequence.previous());
   }
 
-  #step(sequence) {
+  #step(sequence, { skipped = false } = {}) {
     this.sequence = sequence;
     // Stepping while paused stays paused, but a playlist that is over starts again.
-    return this.#load(this.#player.playing || this.finished || !this.#player.started);
+    return this.#load(this.#player.playing || this.finished || !this.#player.started, { skipped });
   }
 
-  #load(play) {
+  #load(play, { skipped = false } = {}) {
     this.finished = false;
     this.#player.load(this.sequence.track);
-    this.#tell("track", { sequence: this.sequence });
+    this.#tell("track", { sequence: this.sequence, skipped });
     return play ? this.#player.play() : undefined;
   }
 
   #ended({ track, heard }) {
     this.#ratings.pass({ track: track.id, seconds: heard });
+    this.#tell("ended", { track });
     if (this.offered) {
       this.takeOffer();
     } else if (this.sequence && !this.sequence.atEnd) {

@@ -7,13 +7,14 @@
  * @param started   something has been played since the page was loaded
  * @param finished  the player has played its playlist to the end and waits
  * @param asked     the listener pressed Evolve for it
+ * @param shared    it was made for two, and the other one may have asked for it
  * @param news      false when the playlist was there already and only this page did not know
  */
-export function handover({ playing, loaded, started, finished, asked, news }) {
-  if (!loaded) return news ? "play" : "show";
+export function handover({ playing, loaded, started, finished, asked, shared = false, news }) {
+  if (!loaded) return news && (asked || !shared) ? "play" : "show";
   if (!news) return "leave";
   if (finished) return "play";
   if (playing) return "offer";
   // Nothing sounds. Music must not burst out when the listener has paused, unless they asked for it.
-  return asked || !started ? "play" : "offer";
+  return asked || !(started || shared) ? "play" : "offer";
 }

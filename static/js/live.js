@@ -1,4 +1,8 @@
-/** Keeps `rounds` informed: by the socket while it lives, by slow polling while it does not. */
+/**
+ * Keeps `rounds` informed: by the socket while it lives, by slow polling while it does not.
+ *
+ * Events: "message" {type, ...}, whatever the socket brings.
+ */
 
 import { LiveSocket } from "./socket.js";
 
@@ -11,7 +15,7 @@ const WORTH_SAYING = 5000;
 
 const TEXT = { idle: "", connecting: "Connecting", live: "", offline: "Offline" };
 
-export class Live {
+export class Live extends EventTarget {
   #socket;
   #api;
   #rounds;
@@ -22,17 +26,25 @@ export class Live {
   #started = false;
 
   constructor({ url, api, rounds, indicator, say, restored }) {
+    super();
     this.#api = api;
     this.#rounds = rounds;
     this.#indicator = indicator;
     this.#say = say;
     this.#socket = new LiveSocket({ url });
-    this.#socket.addEventListener("message", ({ detail }) => rounds.receive(detail));
+    this.#socket.addEventListener("message", ({ detail }) => {
+      rounds.receive(detail);
+      this.dispatchEvent(new CustomEvent("message", { detail }));
+    });
     this.#socket.addEventListener("status", ({ detail }) => {
       this.#show(detail.status);
       // The server begins every connection with the state: what was missed is in it.
       if (detail.status === "live") restored();
     });
+  }
+
+  get connected() {
+    return this.#socket.status === "live";
   }
 
   start() {

@@ -4,7 +4,9 @@ import { Announcer } from "./announce.js";
 import { Api } from "./api.js";
 import { bindClicks, makeCommands } from "./commands.js";
 import { Concert } from "./concert.js";
+import { DuetPage } from "./duet.js";
 import { Help } from "./help.js";
+import { Listens } from "./listens.js";
 import { Live } from "./live.js";
 import { bindMediaKeys } from "./media_keys.js";
 import { bindNavigation, markCurrent } from "./navigation.js";
@@ -18,16 +20,17 @@ import { Rounds } from "./rounds.js";
 import { recount, showCurrent, showRating } from "./rows.js";
 import { bindShortcuts } from "./shortcuts.js";
 import { browserStorage, Storage } from "./storage.js";
+import { Taste } from "./taste/page.js";
 import { bindTheme } from "./theme.js";
 
 const find = (selector) => document.querySelector(selector);
 const mainElement = () => document.getElementById("main");
-const { rateUrl, evolveUrl, stateUrl, playlistsUrl, socketPath } = document.body.dataset;
+const { rateUrl, listensUrl, evolveUrl, stateUrl, playlistsUrl, socketPath } = document.body.dataset;
 
 const storage = new Storage(browserStorage());
 const announcer = new Announcer({ region: find("[data-announcer]"), notices: find("[data-notices]") });
 const say = (text) => announcer.say(text);
-const api = new Api({ rate: rateUrl, evolve: evolveUrl, state: stateUrl, playlists: playlistsUrl });
+const api = new Api({ rate: rateUrl, listens: listensUrl, evolve: evolveUrl, state: stateUrl, playlists: playlistsUrl });
 
 /** Who listens; pages that know nobody (an error's) do not make us forget it. */
 let listener = null;
@@ -41,6 +44,13 @@ const queue = new RatingQueue({
 const ratings = new Ratings({ queue });
 const player = new Player();
 const concert = new Concert({ player, ratings });
+const hearings = new RatingQueue({
+  storage,
+  key: () => `listens.${listener ?? mainElement().dataset.listener ?? "visitor"}`,
+  send: api.listen,
+  online: () => navigator.onLine,
+});
+const listens = new Listens({ queue: hearings, player, concert });
 const rounds = new Rounds({ fetchPlaylist: api.playlist, known: undefined });
 const view = new PlayerView({ section: find("[data-player]"), player, ratings });
 const progress = new ProgressView({ say });
@@ -51,8 +61,22 @@ const live = new Live({
   rounds,
   indicator: find("[data-connection]"),
   say,
-  restored: () => queue.flush(),
+  restored: flush,
 });
+
+const duet = new DuetPage({
+  api,
+  say,
+  warn: (text) => announcer.warn(text),
+  asking: (asked) => { rounds.asked = asked; },
+  wire: (element) => globalThis.htmx.process(element),
+});
+
+function flush() {
+  queue.flush();
+  hearings.flush();
+}
+const taste = new Taste({ api, player, concert, ratings, storage, announcer, connected: () => live.connected });
 
 async function evolve() {
   if (rounds.active || listener === null) return;
@@ -93,13 +117,15 @@ function enter(main, { from }) {
   markCurrent(find("#site-nav"), main.dataset.page);
   furnish(main, { ratings, current: player.track?.id });
   progress.mount(main.querySelector("[data-round]"));
+  taste.enter(main);
+  duet.enter(main);
   if (!main.dataset.listener) return;
   listener = main.dataset.listener;
   if (main.dataset.page === "listen") enterListening(main, { play: from !== null && navigator.userActivation?.hasBeenActive !== false });
   const state = embedded(main, "state-json");
   if (state) rounds.take(state);
   live.start();
-  queue.flush();
+  flush();
 }
 
 function enterListening(main, { play }) {
@@ -136,8 +162,8 @@ queue.addEventListener("sent", ({ detail: { answer } }) => {
   if (answer.evolving) live.refresh();
 });
 queue.addEventListener("refused", ({ detail: { error } }) => announcer.warn(`A rating was not accepted. ${error.message}`));
-ratings.addEventListener("change", ({ detail: { track, value } }) => {
-  showRating(mainElement(), track, value);
+ratings.addEventListener("change", ({ detail: { track, value, never } }) => {
+  showRating(mainElement(), track, value, never);
   recount(mainElement());
 });
 
@@ -145,13 +171,18 @@ rounds.addEventListener("change", ({ detail: { state } }) => progress.show(state
 rounds.addEventListener("trouble", ({ detail: { message } }) => announcer.warn(message));
 rounds.addEventListener("playlist", ({ detail: { playlist, news } }) => {
   ratings.learn(playlist.tracks);
+  taste.refresh();
   const decision = concert.arrived(playlist, { asked: rounds.asked, news });
   // How many ratings the new playlist needs is in the state only.
   if (news) live.refresh();
   if (news) say(decision === "play" ? `Playlist ${playlist.number} begins.` : `Playlist ${playlist.number} is ready.`);
 });
 
-const commands = makeCommands({ player, concert, ratings, say, evolve, playFrom, playAll, help, view });
+const commands = {
+  ...makeCommands({ player, concert, ratings, say, evolve, playFrom, playAll, help, view }),
+  "compose-duet": () => duet.compose(),
+  "copy-invitation": () => duet.copy(),
+};
 bindClicks(commands);
 bindShortcuts({
   run: (name) => commands[name](),
@@ -160,6 +191,8 @@ bindShortcuts({
 bindMediaKeys({ player, concert, icon: find("link[rel=icon]").href });
 bindTheme({ button: find("[data-action=theme]"), storage, onChange: () => view.repaint() });
 bindNavigation({ entered: enter, failed: () => announcer.warn("That page could not be reached. The music goes on.") });
-addEventListener("online", () => queue.flush());
+live.addEventListener("message", ({ detail }) => detail.type === "taste.ready" && taste.refresh());
+addEventListener("online", flush);
+addEventListener("pagehide", () => listens.leave());
 view.showPending(queue.size);
 enter(mainElement(), { from: null });

@@ -37,10 +37,13 @@ export function bindNavigation({ entered, failed }) {
   });
 }
 
+/** Pages without a link of their own in the navigation stand behind another's. */
+const ROOM = { playlist: "history", duets: "history", duet: "history", "duet-join": "history" };
+
 /** Mark the link of the page in the main navigation. */
 export function markCurrent(nav, page) {
   for (const link of nav.querySelectorAll("[data-nav]")) {
-    if (link.dataset.nav === (page === "playlist" ? "history" : page)) link.setAttribute("aria-current", "page");
+    if (link.dataset.nav === (ROOM[page] ?? page)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
 }

@@ -21,8 +21,8 @@ export function furnish(main, { ratings, current }) {
     const tracks = playlistOf(list)?.tracks ?? [];
     dress(list, tracks);
     const rows = [...list.querySelectorAll("[data-track]")];
-    ratings.learn(rows.map((row) => ({ id: row.dataset.track, rating: row.dataset.rating === "" ? null : Number(row.dataset.rating) })));
-    for (const row of rows) showRating(list, row.dataset.track, ratings.of(row.dataset.track));
+    ratings.learn(rows.map(ratingOf));
+    for (const { dataset: { track } } of rows) showRating(list, track, ratings.of(track), ratings.never(track));
   }
   showCurrent(main, current);
   localTimes(main);
@@ -35,7 +35,7 @@ export function turnTo(main, playlist, { ratings, current }) {
   const heading = main.querySelector("[data-programme-heading]");
   const inside = list.contains(document.activeElement);
   replace(list, main.querySelector("[data-track-template]"), playlist);
-  for (const track of playlist.tracks) showRating(list, track.id, ratings.of(track.id));
+  for (const { id } of playlist.tracks) showRating(list, id, ratings.of(id), ratings.never(id));
   showCurrent(list, current);
   heading.textContent = `Playlist ${playlist.number}`;
   main.querySelector("[data-programme-empty]").hidden = true;
@@ -49,7 +49,13 @@ export function turnTo(main, playlist, { ratings, current }) {
   if (inside) heading.focus({ preventScroll: true });
 }
 
-function localTimes(root) {
+/** What a row that the server rendered says of its track. */
+function ratingOf({ dataset }) {
+  return { id: dataset.track, rating: dataset.rating === "" ? null : Number(dataset.rating), never: "never" in dataset };
+}
+
+/** Moments as this browser's people write them. */
+export function localTimes(root) {
   const written = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
   for (const time of root.querySelectorAll("time[data-local-time]")) {
     const moment = new Date(time.dateTime);

@@ -105,10 +105,12 @@ export class PlayerView {
   }
 
   #showRating() {
-    const value = this.#ratings.of(this.#player.track?.id);
+    const track = this.#player.track?.id;
+    const value = this.#ratings.of(track);
     this.#section.dataset.rating = value ?? "";
     this.#find("[data-action=like]").setAttribute("aria-pressed", value === 1);
     this.#find("[data-action=dislike]").setAttribute("aria-pressed", value === -1);
+    for (const button of this.#section.querySelectorAll("[data-action=never]")) button.setAttribute("aria-pressed", this.#ratings.never(track));
   }
 
   #allowUndo(possible) {

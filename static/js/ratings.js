@@ -1,7 +1,7 @@
 /**
  * What the listener thinks of each track, shown at once and sent when possible.
  *
- * Events: "change" {track, value}, "undoable" {possible}.
+ * Events: "change" {track, value, never}, "undoable" {possible}.
  */
 
 import { uuid4 } from "./identity.js";
@@ -9,6 +9,7 @@ import { uuid4 } from "./identity.js";
 export class Ratings extends EventTarget {
   #queue;
   #values = new Map();
+  #never = new Set();
   #mine = new Set();
   #past = [];
   #now;
@@ -18,22 +19,27 @@ export class Ratings extends EventTarget {
     super();
     this.#queue = queue;
     this.#now = now;
-    for (const { track, value } of queue.waiting) {
+    for (const { track, value, never } of queue.waiting) {
       this.#mine.add(track);
-      this.#values.set(track, value);
+      this.#keep(track, value, never);
     }
   }
 
   /** Take over what the server knows, except for tracks rated here: those ratings are newer. */
   learn(tracks) {
     for (const track of tracks) {
-      if (!this.#mine.has(track.id)) this.#values.set(track.id, track.rating ?? null);
+      if (!this.#mine.has(track.id)) this.#keep(track.id, track.rating ?? null, track.never);
     }
   }
 
   /** 1, 0, -1, or null when the track was never rated. */
   of(track) {
     return this.#values.get(track) ?? null;
+  }
+
+  /** Whether the dislike of this track means "never again". */
+  never(track) {
+    return this.#never.has(track);
   }
 
   get undoable() {
@@ -45,35 +51,48 @@ export class Ratings extends EventTarget {
     this.give({ track, value: this.of(track) === value ? 0 : value, seconds });
   }
 
-  give({ track, value, seconds }) {
-    this.#past.push({ track, previous: this.of(track) ?? 0 });
-    this.#set(track, value, seconds);
+  /** "Never again", a dislike that weighs more; the same again takes it back (0). */
+  pressNever({ track, seconds }) {
+    const taken = this.never(track);
+    this.give({ track, value: taken ? 0 : -1, never: !taken, seconds });
+  }
+
+  give({ track, value, never = false, seconds }) {
+    this.#past.push({ track, value: this.of(track) ?? 0, never: this.never(track) });
+    this.#set(track, value, never, seconds);
   }
 
   /** The track ended without a word: "no opinion", which nobody wants to undo. */
   pass({ track, seconds }) {
-    if (this.of(track) === null) this.#set(track, 0, seconds);
+    if (this.of(track) === null) this.#set(track, 0, false, seconds);
   }
 
   /** Take back the last rating; returns {track, value}, or null when there is none. */
   undo(secondsOf) {
     const last = this.#past.pop();
     if (!last) return null;
-    this.#set(last.track, last.previous, secondsOf(last.track));
-    return { track: last.track, value: last.previous };
+    this.#set(last.track, last.value, last.never, secondsOf(last.track));
+    return { track: last.track, value: last.value };
   }
 
-  #set(track, value, seconds) {
-    this.#mine.add(track);
+  #keep(track, value, never) {
     this.#values.set(track, value);
+    if (never) this.#never.add(track);
+    else this.#never.delete(track);
+  }
+
+  #set(track, value, never, seconds) {
+    this.#mine.add(track);
+    this.#keep(track, value, never);
     this.#queue.add({
       id: uuid4(),
       track,
       value,
+      never,
       seconds: Math.round(seconds * 100) / 100,
       given_at: this.#now().toISOString(),
     });
-    this.dispatchEvent(new CustomEvent("change", { detail: { track, value } }));
+    this.dispatchEvent(new CustomEvent("change", { detail: { track, value, never } }));
     this.dispatchEvent(new CustomEvent("undoable", { detail: { possible: this.undoable } }));
   }
 }

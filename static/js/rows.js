@@ -43,11 +43,14 @@ export function dress(root, tracks) {
 }
 
 /** Show a rating in every row of this track. */
-export function showRating(root, track, value) {
+export function showRating(root, track, value, never = false) {
   for (const row of root.querySelectorAll(`[data-track="${CSS.escape(track)}"]`)) {
     row.dataset.rating = value ?? "";
     row.querySelector("[data-action=like-track]").setAttribute("aria-pressed", value === 1);
-    row.querySelector("[data-action=dislike-track]").setAttribute("aria-pressed", value === -1);
+    const dislike = row.querySelector("[data-action=dislike-track]");
+    dislike.setAttribute("aria-pressed", value === -1);
+    dislike.title = never ? "Never again" : "Dislike";
+    row.toggleAttribute("data-never", never);
   }
 }
 

@@ -15,7 +15,7 @@ const PLAIN = {
   e: "evolve",
   "?": "help",
 };
-const SHIFTED = { ArrowLeft: "previous", ArrowRight: "next", "?": "help" };
+const SHIFTED = { ArrowLeft: "previous", ArrowRight: "next", d: "never", "?": "help" };
 const REPEATABLE = new Set(["back", "forward", "louder", "softer"]);
 
 /** The command of a key press {key, ctrlKey, metaKey, altKey, shiftKey, repeat}, or null. */

@@ -29,13 +29,13 @@ def test_pressing_start_twice_makes_one_listener(client):
     assert Listener.objects.count() == 1
 
 
-@pytest.mark.parametrize("address", ["/listen/", "/playlists/", "/favourites/", "/account/"])
+@pytest.mark.parametrize("address", ["/listen/", "/playlists/", "/favourites/", "/taste/", "/duets/", "/account/"])
 def test_pages_send_nobody_to_the_welcome_page(client, address):
     answer = client.get(address)
     assert (answer.status_code, answer["Location"]) == (302, "/")
 
 
-@pytest.mark.parametrize("address", ["/listen/", "/playlists/", "/favourites/", "/account/"])
+@pytest.mark.parametrize("address", ["/listen/", "/playlists/", "/favourites/", "/taste/", "/duets/", "/account/"])
 def test_pages_are_there_for_a_listener(mine, listener, make_playlist, address):
     make_playlist(listener)
     answer = mine.get(address)

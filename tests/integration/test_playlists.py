@@ -4,12 +4,16 @@ import uuid
 from types import SimpleNamespace
 
 import pytest
+import torch
 from celery import Celery
 
+from evolution import generations
 from evolution.models import Round
-from listening import events, feedback, listeners, playlists, queue, selectors
-from listening.models import Listener
+from listening import events, feedback, listeners, picks, playlists, profiles, queue, selectors, titles
+from listening.models import Duet, Listener
+from listening.picks import Role
 from models_store.generators.soundfont.vocabulary import LEXICON
+from tests.integration.evolved import make_round, play
 
 pytestmark = pytest.mark.django_db
 
@@ -25,12 +29,12 @@ pytestmark = pytest.mark.django_db
     ],
 )
 def test_a_title_is_made_of_what_the_prompt_says(prompt, expected):
-    assert playlists.title(prompt, LEXICON) == expected
+    assert titles.title(prompt, LEXICON) == expected
 
 
 def test_a_long_title_is_cut_at_a_word():
-    made = playlists.title("zz " * 200, LEXICON)
-    assert len(made) <= playlists.LONGEST_TITLE
+    made = titles.title("zz " * 200, LEXICON)
+    assert len(made) <= titles.LONGEST
     assert made.endswith("…")
 
 
@@ -41,7 +45,7 @@ def candidate(prompt, fitness):
 def test_later_tracks_of_the_same_name_are_numbered(listener, make_playlist):
     make_playlist(listener, tracks=2)
     listener.tracks.update(title="Calm jazz")
-    named = playlists._titles(listener, [candidate("calm jazz with piano", 1), candidate("sad waltz", 1)])
+    named = titles.of(listener, ["calm jazz with piano", "sad waltz"])
     assert named == ["Calm jazz, no. 3", "Sad waltz"]
 
 
@@ -100,3 +104,49 @@ def _opinion(track, value):
     from django.utils import timezone
 
     return feedback.Opinion(id=uuid.uuid4(), track=track.pk, value=value, seconds=1.0, given_at=timezone.now())
+
+
+def test_a_playlist_of_no_round_is_the_listeners_next_and_holds_what_was_chosen(listener, other_listener):
+    theirs = play(other_listener, make_round(other_listener, 1, ["calm jazz with piano", "b"]))
+    mine = play(listener, make_round(listener, 1, ["a"]), tracks=1)
+    duet = Duet.objects.create(host=listener, guest=other_listener)
+    chosen = [
+        picks.of_track(theirs[0], role=Role.CONTROL),
+        picks.of_track(mine[0], role=Role.REPEAT, repeats=mine[0]),
+    ]
+
+    taste = profiles.current_taste(listener)
+    playlist = playlists.keep(listener, chosen, taste=taste, duet=duet)
+
+    places = list(playlist.places.select_related("track"))
+    assert (playlist.number, playlist.round, playlist.duet) == (2, None, duet)
+    assert [place.role for place in places] == [Role.CONTROL, Role.REPEAT]
+    assert [place.track.repeats for place in places] == [None, mine[0]]
+    assert [place.track.recording for place in places] == [theirs[0].recording, mine[0].recording]
+    assert {place.track.listener for place in places} == {listener}
+    heard = generations.heard([place.track.recording.evaluation for place in places]).embeddings
+    assert [place.chance for place in places] == pytest.approx(taste.probability(heard).tolist())
+    assert [place.predicted for place in places] == pytest.approx(taste.likeness(heard)[0].tolist())
+    on_the_map = [(place.track.map_x, place.track.map_y) for place in places]
+    assert torch.allclose(torch.tensor(on_the_map), profiles.concepts_of(listener).place(heard), atol=1e-5)
+
+
+def test_where_an_aligner_has_no_map_a_track_has_no_place_on_it(listener, monkeypatch):
+    track = play(listener, make_round(listener, 1, ["a"]), tracks=1)[0]
+    monkeypatch.setattr(profiles, "concepts_of", lambda _: None)
+
+    made = playlists.keep(listener, [picks.of_track(track, role=Role.REPEAT)], taste=profiles.current_taste(listener))
+
+    assert made.places.get().track.map_x is None
+
+
+def test_what_a_generator_refused_is_never_chosen():
+    """It is stored as silence with every fault, and recording it would be refused as well."""
+    from evolution.models import Candidate, Evaluation
+    from listening import archive
+
+    def candidate(silence: float) -> Candidate:
+        return Candidate(evaluation=Evaluation(artefacts=[0.0, 0.0, 0.0, 0.0, silence]))
+
+    heard, refused = candidate(0.3), candidate(1.0)
+    assert archive.audible([refused, heard]) == [heard]

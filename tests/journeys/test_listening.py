@@ -169,7 +169,7 @@ def test_everything_by_keyboard_alone(page, demo):
 def test_nothing_sticks_out_at_any_width(guest, width, scheme):
     guest.set_viewport_size({"width": width, "height": 800})
     guest.emulate_media(color_scheme=scheme)
-    for address in ("/listen/", "/playlists/", "/favourites/", "/account/"):
+    for address in ("/listen/", "/playlists/", "/favourites/", "/taste/", "/duets/", "/account/"):
         guest.goto(guest.url.split("/listen")[0].split("/playlists")[0].split("/favourites")[0] + address)
         assert guest.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), address
 
@@ -179,7 +179,7 @@ def test_no_page_breaks_the_rules_of_accessibility(guest, demo):
     found = {}
     for scheme in ("light", "dark"):
         guest.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        for address in ("/listen/", "/playlists/", "/favourites/", "/account/"):
+        for address in ("/listen/", "/playlists/", "/favourites/", "/taste/", "/duets/", "/account/"):
             guest.goto(demo.address + address)
             guest.evaluate(source)
             result = guest.evaluate("() => axe.run()")
