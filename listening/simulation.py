@@ -15,13 +15,15 @@ from evolution import evaluation, generations, interruption, runs
 from evolution.models import Round
 from evolution.takes import Take
 from listening import conducting, feedback, listeners, profiles, selectors
-from listening.models import Listener, Playlist, Track
+from listening.models import Listener, Playlist, PlaylistTrack, Track
 from models_store import catalog, prompts, seeding
 from models_store.taste import curation
 from models_store.taste.synthetic import SyntheticListener
 
 POLL_SECONDS = 0.1
 ROUND_SECONDS = 1800.0
+OWN = (PlaylistTrack.Role.EVOLVED, PlaylistTrack.Role.ASKED)
+"""What was chosen for the listener: neither a control nor a repeat counts as liked or not."""
 
 
 class SimulationError(RuntimeError):
@@ -108,13 +110,16 @@ def _as_they_come(people: list[Listener], number: int) -> Iterable[tuple[Listene
 def _listen(person: Listener, playlist: Playlist, number: int, *, noise: float) -> _Heard:
     ratings = torch.tensor(conducting.rate(person, playlist, noise=noise))
     tracks = Track.objects.filter(place__playlist=playlist).select_related("recording__evaluation")
+    roles = PlaylistTrack.objects.filter(playlist=playlist).order_by("position").values_list("role", flat=True)
+    own = torch.tensor([role in OWN for role in roles])
     embeddings = generations.heard([track.recording.evaluation for track in tracks]).embeddings
     judge = SyntheticListener(profiles.reference(person), noise=noise)
     control = judge.rate(
         _control(person, number, len(tracks)), seed=seeding.derive(person.run.seed, "control rating", number)
     )
     standard = profiles.aligner_of(person).standardise(embeddings)
-    return _Heard(_liked(ratings), _liked(control), curation.variety(standard), selectors.rated(person)[0])
+    judged = ratings[own] if bool(own.any()) else ratings
+    return _Heard(_liked(judged), _liked(control), curation.variety(standard), selectors.rated(person)[0])
 
 
 def _control(person: Listener, number: int, count: int) -> Tensor:
