@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import struct
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,6 +122,14 @@ def contents(folder):
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
+def written(folder: Path, expected: bytes) -> bytes:
+    """All that is in a folder once `expected` is: wandb's own process may write a moment after a run was closed."""
+    give_up = time.monotonic() + 20.0
+    while expected not in contents(folder) and time.monotonic() < give_up:
+        time.sleep(0.1)
+    return contents(folder)
+
+
 def test_weights_and_biases_offline_keeps_all_but_the_token(tmp_path, monkeypatch, sound, picture, capfd):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -128,7 +138,7 @@ def test_weights_and_biases_offline_keeps_all_but_the_token(tmp_path, monkeypatc
     run.sound("best audio", sound, caption="calm jazz", at=FIRST)
     run.picture("taste map", picture, at=FIRST)
     run.close()
-    kept = contents(tmp_path / "kept")
+    kept = written(tmp_path / "kept", b"fitness/best")
     (folder,) = (tmp_path / "kept" / "wandb").glob("offline-run-*-abc123")
     assert [path.suffix for path in (folder / "files" / "media" / "audio").iterdir()] == [".wav"]
     assert (folder / "files" / "media" / "images").is_dir()
