@@ -18,9 +18,17 @@ from models_store.taste.kindred import Way
 from models_store.taste.memory import NO_OPINION, Memory
 from models_store.taste.mixture import Suppositions
 from models_store.taste.posterior import PosteriorTaste
-from models_store.taste.priors import MIXTURES
 
 _PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0)
+
+_WAYS = tuple(
+    Way(spread, lapse, often * rarely)
+    for spread, often in ((0.8, 0.3), (2.0, 0.3), (6.0, 0.2), (24.0, 0.2))
+    for lapse, rarely in ((0.002, 0.8), (0.1, 0.2))
+)
+"""How surely a listener may answer, where the ratings decide."""
+
+_MIXTURE = {"like_users": 0.65, "anywhere": 0.35}
 
 PROTOTYPE = {
     **{
@@ -60,12 +68,12 @@ def posterior_over_users(aligner: AlignerV2) -> Bayes:
 
 def posterior_by_evidence(aligner: AlignerV2) -> Bayes:
     """The same, where the ratings decide how surely the listener answers: in world A, all there is to know."""
-    return Bayes(aligner, drifts=False, supposing=Suppositions(kindred=1.0))
+    return Bayes(aligner, drifts=False, supposing=Suppositions(kindred=1.0, ways=_WAYS))
 
 
 def gaussian(aligner: AlignerV2) -> Bayes:
     """One Gaussian prior, around the reference users and as they lie, as wide as the evidence says."""
-    return Bayes(aligner, drifts=False, supposing=Suppositions(kindred=0.0, mixtures=MIXTURES[:1], finalists=1))
+    return Bayes(aligner, drifts=False, supposing=Suppositions(kindred=0.0, mixtures=(_MIXTURE,), finalists=1))
 
 
 @dataclass(frozen=True)

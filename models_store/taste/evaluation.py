@@ -58,7 +58,8 @@ class Figures:
     spearman: of likeness with the truth; spearman_error: standard error of its mean. auc: of likeness against what is
     truly liked. top20: mean true percentile (0 to 1, among the held out) of the PLAYED songs of the highest likeness;
     top20_liked: share of them that is truly liked. ece: expected calibration error of the probability against what the
-    listeners would answer, over all of them, in BINS equal steps. milliseconds: processor time of one thread to learn.
+    listeners would answer, over all of them, in BINS equal steps; excess: of each step, predicted minus said likes per
+    listener and song, of which it is the sum of sizes. milliseconds: processor time of one thread to learn.
     variant: which, where the best of some is shown.
     """
 
@@ -73,6 +74,7 @@ class Figures:
     spearman_error: float
     top20_liked: float
     listeners: int
+    excess: tuple[float, ...] = ()
     variant: str | None = None
 
 
@@ -157,6 +159,7 @@ def _figures(world: TrialWorld, contestant: Contestant, ratings: Sequence[int], 
     found = []
     for k, each in zip(ratings, zip(*outcomes, strict=True), strict=True):
         spearman = np.array([one.spearman for one in each])
+        excess = _excess(torch.cat([one.predicted for one in each]), torch.cat([one.said for one in each]))
         found.append(
             Figures(
                 world=world.name,
@@ -165,13 +168,12 @@ def _figures(world: TrialWorld, contestant: Contestant, ratings: Sequence[int], 
                 spearman=float(spearman.mean()),
                 auc=float(np.mean([one.auc for one in each])),
                 top20=float(np.mean([one.top for one in each])),
-                ece=calibration_error(
-                    torch.cat([one.predicted for one in each]), torch.cat([one.said for one in each])
-                ),
+                ece=float(excess.abs().sum()),
                 milliseconds=float(np.mean([one.milliseconds for one in each])),
                 spearman_error=float(spearman.std() / len(spearman) ** 0.5),
                 top20_liked=float(np.mean([one.top_liked for one in each])),
                 listeners=len(each),
+                excess=tuple(excess.tolist()),
             )
         )
     return found
@@ -232,14 +234,28 @@ def _best_questions(draws: Tensor, probability: Tensor, *, count: int, seed: int
     return asking.ask(draws, probability, count=count, seed=seed)
 
 
-def calibration_error(predicted: Tensor, said: Tensor, *, bins: int = BINS) -> float:
+def calibration_error(predicted: Tensor, said: Tensor) -> float:
     """Mean distance between what was predicted [N] and how often it was so (bool) [N], in equal steps of prediction.
 
     Expected calibration error (Naeini, Cooper and Hauskrecht 2015, Obtaining well calibrated probabilities).
     """
-    step = (predicted.double() * bins).long().clamp(0, bins - 1)
-    apart = torch.zeros(bins, dtype=torch.float64).index_add_(0, step, predicted.double() - said.double())
-    return float(apart.abs().sum() / max(1, len(predicted)))
+    return float(_excess(predicted, said).abs().sum())
+
+
+def mixed_calibration_error(found: Sequence[Figures]) -> float:
+    """The calibration error among listeners of whom as many come from each of these worlds.
+
+    What a learner cannot know is of which kind a listener is: over-cautious for one kind and too bold for another may
+    be just right for who comes in at the door.
+    """
+    return float(np.abs(np.mean([one.excess for one in found], axis=0)).sum())
+
+
+def _excess(predicted: Tensor, said: Tensor) -> Tensor:
+    """Predicted minus said likes, in each of the steps of prediction, per answer: [BINS]."""
+    step = (predicted.double() * BINS).long().clamp(0, BINS - 1)
+    apart = torch.zeros(BINS, dtype=torch.float64).index_add_(0, step, predicted.double() - said.double())
+    return apart / max(1, len(predicted))
 
 
 def as_json(found: Sequence[Figures]) -> list[Mapping[str, object]]:

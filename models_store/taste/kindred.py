@@ -20,12 +20,9 @@ class Way:
     likely: float
 
 
-WAYS = tuple(
-    Way(spread, lapse, often * rarely)
-    for spread, often in ((0.8, 0.3), (2.0, 0.3), (6.0, 0.2), (24.0, 0.2))
-    for lapse, rarely in ((0.002, 0.8), (0.1, 0.2))
-)
-"""Who is just like somebody and slips may be just anybody, so slips are thought rare here."""
+WAYS = (Way(spread=200.0, lapse=0.002, likely=1.0),)
+"""Who is just like somebody says just what they would say: then few ratings tell who it is, and a few more tell that it
+is nobody. Vaguer ways to be like somebody fit anybody a little, and were slower in both."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Suppositions:
     ways: in which kindred may answer.
     """
 
-    kindred: float = 0.4
+    kindred: float = 0.45
     mixtures: tuple[Mapping[str, float], ...] = MIXTURES
     finalists: int = 3
     ways: tuple[Way, ...] = WAYS

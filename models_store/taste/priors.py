@@ -11,17 +11,18 @@ from torch import Tensor
 
 from models_store.taste.features import Features, nearness
 
-SPREADS = {0.4: 0.35, 1.2: 0.3, 4.0: 0.2, 16.0: 0.15}
+SPREADS = {0.25: 0.15, 0.5: 0.35, 1.2: 0.25, 4.0: 0.15, 16.0: 0.1}
 """How decided a listener may be, and how probable that is: most that moves a person cannot be heard."""
 
-LAPSES = {0.005: 0.5, 0.1: 0.5}
+LAPSES = {0.005: 0.4, 0.1: 0.6}
 """How often a listener may slip, and how probable that is."""
 
 COMMON = 0.6
 """The probability of the first of MIXTURES."""
 
-LEANING = 0.5
-"""Deviation of what a listener of spread 1 thinks of any song at all."""
+LEAN, LEANING = -0.5, 0.4
+"""What a listener of spread 1 thinks of any song at all, and its deviation: three songs in ten are liked, as by the
+reference users."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Prior:
 
 
 MIXTURES: tuple[Mapping[str, float], ...] = (
+    {"like_users": 0.3, "anywhere": 0.7},
     {"like_users": 0.65, "anywhere": 0.35},
-    {"like_users": 0.15, "anywhere": 0.85},
     {"like_users": 0.4, "anywhere": 0.2, "sound": 0.4},
     {"like_users": 0.4, "anywhere": 0.2, "peaks": 0.4},
     {"like_users": 0.25, "anywhere": 0.15, "sound": 0.3, "peaks": 0.3},
@@ -132,6 +133,8 @@ def whiten(priors: Sequence[Prior], features: Features, users: Users, scales: Sc
         if mixture not in roots:
             roots[mixture] = _place_root(*mixture, users, scales)
         mean[row, place] = prior.spread * prior.like_users**0.5 * users.mean / scales.users
+        # As far as a listener is like the users, the users' own mean says how much is liked.
+        mean[row, -1] = prior.spread * (1.0 - prior.like_users**0.5) * LEAN
         maps[row, place, place] = prior.spread * roots[mixture]
         maps[row, sound, sound].fill_diagonal_(prior.spread * prior.sound**0.5 / scales.sound)
         maps[row, peaks, peaks] = prior.spread * prior.peaks**0.5 * around

@@ -146,8 +146,8 @@ def test_the_pages_of_a_duet_break_no_rule_of_accessibility_and_nothing_sticks_o
             broken = [(one["id"], node["target"]) for one in result["violations"] for node in one["nodes"]]
             if broken:
                 found[width, address] = broken
-    join(somebody, link)
     somebody.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    join(somebody, link)
     somebody.evaluate(source)
     result = somebody.evaluate("() => axe.run()")
     assert [(one["id"], node["target"]) for one in result["violations"] for node in one["nodes"]] == []

@@ -72,7 +72,7 @@ def test_what_somebody_loves_is_among_what_is_believed_first_after_forty_ratings
     place, one = find(found, name)
     assert place < 6  # of nearly ninety; the page shows twelve
     assert one.lean > 0.3
-    assert one.sure > 0.9
+    assert one.sure > 0.85
 
 
 def test_the_evidence_is_songs_that_have_it_and_were_rated_so() -> None:

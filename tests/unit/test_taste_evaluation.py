@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
@@ -99,6 +100,16 @@ def test_calibration_is_perfect_where_what_was_predicted_came_true_as_often() ->
 
     assert calibration_error(predicted, said) == pytest.approx(0.0)
     assert calibration_error(predicted, ~said) == pytest.approx(0.5)
+
+
+def test_errors_of_two_worlds_that_go_opposite_ways_cancel_among_listeners_of_both() -> None:
+    ridge = evaluation.contestants(small_world.trained().aligner, ["ridge"])
+    one, other = (next(evaluation.evaluate(world(name), ridge, ratings=(8,), seed=0))[0] for name in ("A", "B"))
+    opposite = replace(one, excess=tuple(-step for step in one.excess))
+
+    assert evaluation.mixed_calibration_error([one]) == pytest.approx(one.ece)
+    assert evaluation.mixed_calibration_error([one, opposite]) == pytest.approx(0.0)
+    assert evaluation.mixed_calibration_error([one, other]) <= (one.ece + other.ece) / 2 + 1e-9
 
 
 def test_what_cannot_be_tried_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         for measure, title in MEASURES.items():
             Console().print(_table(found, measure, title, ratings))
+        if {"A", "B"} <= set(options["worlds"]):
+            Console().print(_table(_mixed(found), "ece", "Calibration error where half are of A, half of B", ratings))
         if options["json"]:
             options["json"].write_text(json.dumps(evaluation.as_json(found), indent=2) + "\n")
 
@@ -108,6 +111,15 @@ def _songs(count: int, path: Path | None, *, progress: bool) -> world.Songs:
     path.parent.mkdir(parents=True, exist_ok=True)
     world.save(path, songs)
     return songs
+
+
+def _mixed(found: list[Figures]) -> list[Figures]:
+    """The figures of A, with the calibration error among listeners of both worlds."""
+    from models_store.taste.evaluation import mixed_calibration_error
+
+    strangers = {(one.learner, one.k): one for one in found if one.world == "B"}
+    pairs = [(one, strangers[one.learner, one.k]) for one in found if one.world == "A"]
+    return [replace(one, world="A, B", ece=mixed_calibration_error([one, other])) for one, other in pairs]
 
 
 def _table(found: list[Figures], measure: str, title: str, ratings: tuple[int, ...]) -> Table:
