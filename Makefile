@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml scripts/mend_torchaudio.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[web,player,maps,dev]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[web,player,maps,s3,dev]"
 	@$(BIN)/python scripts/mend_torchaudio.py
 	@touch $@
 
