@@ -1,15 +1,16 @@
 # make demo   run everything          make test   the whole suite
 # make check  format, lint, types     make bench  the benchmarks
+# make audit  known holes in what is installed
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser demo test check format bench clean
+.PHONY: help install browser demo test check audit format bench clean
 
 help:
-	@head -2 Makefile | sed 's/^# //'
+	@head -3 Makefile | sed 's/^# //'
 
 # torch first and pinned, so that nothing brings another one.
 $(VENV)/.installed: pyproject.toml scripts/mend_torchaudio.py
@@ -46,6 +47,10 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+# Known holes in what is installed; says so where the services cannot be reached.
+audit: install
+	@$(BIN)/python scripts/audit.py
 
 format: install
 	$(BIN)/ruff format .

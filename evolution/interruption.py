@@ -18,7 +18,7 @@ EXIT_CODE = 130
 """Of a command that was ended so, as shells count it."""
 
 _came: list[int] = []
-"""The signals that came inside the block."""
+"""The signals that came inside the block, or the one that `request` stands for."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -29,6 +29,12 @@ def check() -> None:
     """A place where the work can end. Raises Interrupted when that was asked for."""
     if _came:
         raise Interrupted
+
+
+def request() -> None:
+    """Ask for the end of all work of this process, in every thread: as a first signal inside `awaited` does."""
+    if not _came:
+        _came.append(signal.SIGTERM)
 
 
 def at_once() -> bool:

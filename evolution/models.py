@@ -75,6 +75,7 @@ class Round(models.Model):
         DONE = "done"
         FAILED = "failed"
         STOPPED = "stopped"
+        CANCELLED = "cancelled"
 
     PENDING = (Status.QUEUED, Status.LEARNING, Status.EVOLVING, Status.COMPOSING)
 
@@ -175,3 +176,55 @@ class Candidate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.generation} candidate {self.position}"
+
+
+class WaitingChunk(models.Model):
+    """Music that a player shall make: the row goes when it is made. Who makes it holds the claim of its name."""
+
+    class Kind(models.TextChoices):
+        EVALUATIONS = "evaluations"
+        RECORDINGS = "recordings"
+        FILES = "files"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    run = models.ForeignKey(Run, null=True, on_delete=models.CASCADE, related_name="waiting", help_text="For whom.")
+    kind = models.CharField(max_length=12, choices=Kind)
+    instruments = models.JSONField()
+    seconds = models.FloatField(help_text="The length of every piece.")
+    items = models.JSONField(help_text="Key, genome and seed of each, or key and file.")
+    size = models.PositiveIntegerField(help_text="How many items.")
+    alike = models.CharField(max_length=64, help_text="The hash of all that chunks must share to be played together.")
+    unheard = models.FloatField(default=0.0, help_text="Seconds of music that its listener had left to hear.")
+    reply = models.CharField(max_length=64, help_text="The list in Redis by which its conductor is told to look.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How many players took it since it moved last.")
+    error = models.TextField(blank=True, help_text="Why it could not be played: for its conductor, who takes it away.")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    taken_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["reply"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """What its claim is called."""
+        return f"chunk:{self.pk}"
+
+
+class PlayerTime(models.Model):
+    """What a player did for somebody: kept for as long as it counts, and to know how long music takes."""
+
+    run = models.ForeignKey(Run, null=True, on_delete=models.CASCADE, related_name="player_time")
+    kind = models.CharField(max_length=12, choices=WaitingChunk.Kind)
+    alike = models.CharField(max_length=64)
+    played = models.PositiveIntegerField(help_text="How many items.")
+    seconds = models.FloatField()
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["at"])]
+
+    def __str__(self) -> str:
+        return f"{self.played} in {self.seconds:.1f} s"

@@ -1,11 +1,8 @@
-"""The player's side: play a chunk, hear it, store what was heard. Knows no listener and keeps nothing."""
+"""How a player makes sound of items and stores what was heard. Knows no listener and no queue."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +14,10 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from torch import Tensor
 
-from evolution import broker, genomes, locks
+from evolution import genomes
 from evolution.models import Evaluation, Recording
 from evolution.takes import Instruments
-from models_store import artefacts, audio, catalog, devices
+from models_store import artefacts, audio, catalog
 from models_store.audio import Audio
 from models_store.encoders.base import AudioEncoder
 from models_store.evaluation import Evaluations, hear, play
@@ -28,60 +25,21 @@ from models_store.generators.base import Genomes, MusicGenerator
 
 logger = logging.getLogger(__name__)
 
-REPLY_SECONDS = 3600
 PEAKS = 200
 PLAIN_PROMPT = "music"
 WINDOWS_AT_ONCE = 16
 LOUDNESS_TARGET = -16.0  # LUFS; what streaming services play music at, near enough
 
 Chunk = dict[str, Any]
+"""What items are played with: {"instruments", "seconds"}."""
 
 
-def play_evaluations(chunk: Chunk) -> None:
-    """Store the evaluation of every item of the chunk, and reply."""
-    _answer(chunk, Evaluation, _evaluate)
-
-
-def play_recordings(chunk: Chunk) -> None:
-    """Store a recording of every item of the chunk, and reply."""
-    _answer(chunk, Recording, _record)
-
-
-def hear_files(chunk: Chunk) -> None:
-    """Store the evaluation of every file of the chunk, and reply."""
-    _answer(chunk, Evaluation, _hear)
-
-
-def _answer(chunk: Chunk, model: Any, play_items: Any) -> None:
-    """Play what is not stored yet, unless another player is at it; a failure is a reply too."""
-    with locks.claim(chunk["name"]) as mine:
-        if not mine:
-            return
-        error = ""
-        stored = model.objects.in_bulk([item["key"] for item in chunk["items"]])
-        items = [item for item in chunk["items"] if item["key"] not in stored]
-        try:
-            if items:
-                play_items(chunk, items)
-        except ValueError as refusal:
-            error = str(refusal)
-        except devices.OutOfMemoryError as lack:
-            error = f"{lack}; play shorter pieces, a smaller model, or on another device"
-        except broker.SERVICES_LOST:
-            raise  # no reply: the conductor sends the chunk again
-        except Exception as failure:
-            logger.exception("%s could not be played", chunk["name"])
-            error = "the music could not be made, for a reason that is ours"
-            if devices.is_lost(failure) and os.environ.get("EVOMUSIC_ROLE") == "player":
-                logger.error("the GPU is lost to this process, which ends: whoever started it starts another")
-                os.kill(os.getpid(), signal.SIGTERM)  # Celery ends after this task
-    _reply(chunk, error)
-
-
-def _reply(chunk: Chunk, error: str) -> None:
-    with broker.connect() as client:
-        client.rpush(chunk["reply"], json.dumps({"chunk": chunk["name"], "error": error}))
-        client.expire(chunk["reply"], REPLY_SECONDS)
+def evaluate(chunk: Chunk, items: Sequence[Chunk]) -> None:
+    """Play every item {"key", "genome", "seed"} and store what was heard."""
+    started = time.monotonic()
+    heard = _heard(chunk, items)
+    seconds = (time.monotonic() - started) / len(items)
+    Evaluation.objects.bulk_create(_evaluation_rows(items, heard, seconds=seconds), ignore_conflicts=True)
 
 
 def _stack(items: Sequence[Chunk]) -> Genomes:
@@ -94,13 +52,6 @@ def _stack(items: Sequence[Chunk]) -> Genomes:
 
 def _seeds(items: Sequence[Chunk]) -> list[int]:
     return [int(item["seed"]) for item in items]
-
-
-def _evaluate(chunk: Chunk, items: Sequence[Chunk]) -> None:
-    started = time.monotonic()
-    heard = _heard(chunk, items)
-    seconds = (time.monotonic() - started) / len(items)
-    Evaluation.objects.bulk_create(_evaluation_rows(items, heard, seconds=seconds), ignore_conflicts=True)
 
 
 def _generator(chunk: Chunk) -> MusicGenerator:
@@ -151,7 +102,7 @@ def _play_or_refuse(chunk: Chunk, item: Chunk) -> Evaluations:
         if not isinstance(item["genome"], str) or "text" not in _generator(chunk).genome_kinds:
             raise
         plain = _play(chunk, [{**item, "genome": PLAIN_PROMPT}])
-        logger.info("the prompt %.80r was refused: %s", item["genome"], refusal)
+        logger.info("a genome was refused, as %s", type(refusal).__name__, extra={"event": "refused"})
         return Evaluations(torch.zeros_like(plain.embeddings), torch.ones_like(plain.artefacts))
 
 
@@ -162,8 +113,8 @@ def _together(heard: Sequence[Evaluations]) -> Evaluations:
     )
 
 
-def _hear(chunk: Chunk, items: Sequence[Chunk]) -> None:
-    """A file as the mean of its windows, each as long as a candidate: embeddings and faults."""
+def hear_files(chunk: Chunk, items: Sequence[Chunk]) -> None:
+    """Store a file {"key", "file"} as the mean of its windows, each as long as a candidate: embeddings and faults."""
     encoder = _encoder(chunk)
     for item in items:
         started = time.monotonic()
@@ -201,8 +152,8 @@ def _bytes(embedding: Tensor) -> bytes:
     return embedding.cpu().numpy().astype("<f4").tobytes()
 
 
-def _record(chunk: Chunk, items: Sequence[Chunk]) -> None:
-    """Render for people: the embedding is of what is played, after the loudness was set."""
+def record(chunk: Chunk, items: Sequence[Chunk]) -> None:
+    """Render for people and store it: the embedding is of what is played, after the loudness was set."""
     started = time.monotonic()
     raw = _generator(chunk).generate(_stack(items), seconds=chunk["seconds"], seeds=_seeds(items))
     faults = artefacts.measure(raw)  # before the loudness is set: a limiter must not hide them

@@ -186,16 +186,31 @@ def request_round(run: Run, *, after: int | None = None) -> tuple[Round, bool]:
     number = latest.number + 1 if latest else 1
     settings = configuration(locked)
     # Before anything was rated there is no taste to evolve towards: one generation is enough to choose from.
-    blind = settings.evolution.fitness.mode == "dynamic" and number == 1
+    is_first = not locked.rounds.exclude(status=Round.Status.CANCELLED).exists()
+    blind = settings.evolution.fitness.mode == "dynamic" and is_first
     planned = 1 if blind else settings.evolution.generations
     return Round.objects.create(run=locked, number=number, generations_planned=planned), True
 
 
+@transaction.atomic
 def enter(round_: Round, status: Round.Status, *, message: str = "") -> None:
-    """Note that a round has come to `status`."""
+    """Note that a round has come to `status`. Raises NotWantedError for one that was cancelled, which is over."""
+    now = Round.objects.select_for_update().filter(pk=round_.pk).values_list("status", flat=True).first()
+    if now == Round.Status.CANCELLED and status != Round.Status.DONE:  # made before it was noticed: then it is there
+        raise NotWantedError(f"{round_} was cancelled")
     round_.status, round_.message = status, message
-    if round_.started_at is None:
+    if round_.started_at is None and status != Round.Status.CANCELLED:
         round_.started_at = timezone.now()
-    if status in (Round.Status.DONE, Round.Status.FAILED, Round.Status.STOPPED):
+    if status not in Round.PENDING:
         round_.finished_at = timezone.now()
     round_.save(update_fields=["status", "message", "started_at", "finished_at"])
+
+
+def round_still_wanted(round_: Round) -> None:
+    """Raises NotWantedError when the round was cancelled, stopped or deleted since: what is made of it now is lost.
+
+    Not for a run that was paused: that rests after the generation that is being made.
+    """
+    status = Round.objects.filter(pk=round_.pk).values_list("status", flat=True).first()
+    if status not in Round.PENDING:
+        raise NotWantedError(f"{round_} is {status or 'deleted'}")

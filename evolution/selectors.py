@@ -26,6 +26,12 @@ def pending_rounds(*, begun_only: bool = False, most_trials: int | None = None) 
     return [*people, *trials[:most_trials]]
 
 
+def rounds_before(round_: Round) -> int:
+    """How many rounds that nobody has begun were asked for before this one."""
+    waiting = Round.objects.filter(status=Round.Status.QUEUED, started_at=None, run__status=Run.Status.RUNNING)
+    return waiting.filter(requested_at__lt=round_.requested_at).count()
+
+
 def best_fitness(round_: Round) -> list[float]:
     """The best fitness of each generation of a round so far."""
     return list(round_.generations.order_by("number").values_list("best", flat=True))

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 50 * 1024 * 1024
 LONGEST_SECONDS = 600.0
 SHORTEST_SECONDS = 1.0
+MOST_CHANNELS = 8
+SLOWEST_RATE, FASTEST_RATE = 1_000, 192_000  # Hz
+MOST_SAMPLES = 600 * 48_000 * 4
+"""Of all channels: what is decoded to look at a file. Compressed silence holds a thousand times more than its bytes."""
+
 SILENT_PEAK = 1e-4  # -80 dBFS
 FOLDER = "targets"
 _READ_AT_ONCE = 1 << 20
@@ -36,7 +41,8 @@ def keep(source: BinaryIO, *, name: str) -> Path:
     """Check a sound file and keep a copy under the media folder; the same content is kept once.
 
     source: at its beginning, opened for reading bytes. name: what people call it; its ending is kept.
-    Returns the path of the copy. Raises TargetError for what is not 1 s to 10 minutes of audible sound within 50 MB.
+    Returns the path of the copy. Raises TargetError for what is not 1 s to 10 minutes of audible sound within 50 MB,
+    and for more channels or samples than music has.
     """
     folder = Path(settings.MEDIA_ROOT, FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,13 +78,14 @@ def check(path: Path, *, name: str = "") -> float:
     """The seconds that a sound file lasts. Raises TargetError, with `name`, for one that cannot be a target."""
     name = name or str(path)
     with _opened(path, name) as file:
+        _check_size(file, name)
         seconds = file.frames / file.samplerate
         if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
             raise TargetError(
                 f"{name}: expected {SHORTEST_SECONDS:.0f} to {LONGEST_SECONDS:.0f} seconds of sound, got {seconds:.2f}"
             )
         peak, read = 0.0, 0
-        for block in file.blocks(_READ_AT_ONCE, dtype="float32", always_2d=True):
+        for block in file.blocks(_READ_AT_ONCE // file.channels, dtype="float32", always_2d=True):
             if not np.isfinite(block).all():
                 raise TargetError(f"{name}: expected finite samples, some are not numbers")
             peak, read = max(peak, float(np.abs(block).max(initial=0.0))), read + len(block)
@@ -87,6 +94,19 @@ def check(path: Path, *, name: str = "") -> float:
     if peak < SILENT_PEAK:
         raise TargetError(f"{name}: expected audible sound, got silence")
     return seconds
+
+
+def _check_size(file: soundfile.SoundFile, name: str) -> None:
+    """Before anything is decoded: what the header promises. Raises TargetError."""
+    if not 1 <= file.channels <= MOST_CHANNELS:
+        raise TargetError(f"{name}: expected 1 to {MOST_CHANNELS} channels, got {file.channels}")
+    if not SLOWEST_RATE <= file.samplerate <= FASTEST_RATE:
+        raise TargetError(f"{name}: expected {SLOWEST_RATE} to {FASTEST_RATE} Hz, got {file.samplerate}")
+    if file.frames <= LONGEST_SECONDS * file.samplerate and file.frames * file.channels > MOST_SAMPLES:
+        raise TargetError(
+            f"{name}: expected at most {MOST_SAMPLES:,} samples of all channels (10 minutes of four at 48 kHz), "
+            f"got {file.frames * file.channels:,}"
+        )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from django.core.asgi import get_asgi_application
 
 http = get_asgi_application()  # before the routing: it sets the applications up
 
+from evomusic_site import bodies, measuring  # noqa: E402
 from laboratory import routing as laboratory  # noqa: E402
 from listening import routing as listening  # noqa: E402
 
@@ -20,7 +21,7 @@ sockets = [*laboratory.websocket_urlpatterns, *listening.websocket_urlpatterns]
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(sockets))),
+        "http": bodies.limited(http),
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(measuring.Sockets(URLRouter(sockets)))),
     }
 )

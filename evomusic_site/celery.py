@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from typing import Any
 
-from celery import Celery
-from celery.signals import worker_init, worker_ready
+from celery import Celery, Task
+from celery.exceptions import Reject
+from celery.signals import worker_init, worker_ready, worker_shutting_down
+
+logger = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evomusic_site.settings")
 
-app = Celery("evomusic")
+
+class HandedBack(Task):
+    """A task whose message goes back to its queue when the process is told to stop: another one takes it up."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        from evolution import interruption
+
+        try:
+            return super().__call__(*args, **kwargs)
+        except interruption.Interrupted:
+            if self.request.is_eager:
+                raise  # inside a command, which takes it as its own end
+            logger.info("%s%s is handed back", self.name, args)
+            raise Reject("this worker stops", requeue=True) from None
+
+
+app = Celery("evomusic", task_cls=HandedBack)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["evolution", "listening", "laboratory"])
 
@@ -37,3 +58,11 @@ def say_it_is_there(**_: object) -> None:
     presence.announce(role)
     if role == "conductor":
         app.send_task("listening.tasks.import_reference_listeners", queue="rounds")
+
+
+@worker_shutting_down.connect
+def stop_where_nothing_is_half_done(**_: object) -> None:
+    """A conductor's rounds end between two steps; a player finishes what it plays."""
+    from evolution import interruption
+
+    interruption.request()

@@ -14,7 +14,7 @@ from typing import IO
 
 from environs import EnvError
 
-from evomusic_site import environment, processes, services
+from evomusic_site import environment, processes, programs, services
 from evomusic_site.processes import READY_SECONDS, RESTART_PAUSE, Family
 
 WATCH_INTERVAL = 0.5
@@ -61,15 +61,15 @@ def _run(settings: environment.Environment) -> None:
         print("Starting PostgreSQL and Redis ...", flush=True)
         services.start(settings.state_folder)
         _migrate()
-        count = settings.players or processes.default_players()
-        programs = [
-            processes.web(settings.host, settings.port),
-            processes.conductor(settings.state_folder),
-            *processes.players(count),
+        count = settings.players or programs.default_players()
+        started = [
+            programs.web(settings.host, settings.port),
+            programs.conductor(settings.state_folder),
+            *programs.players(count),
         ]
         print(f"Starting web, conductor and {count} player(s) ...", flush=True)
         try:
-            family.start(programs)
+            family.start(started)
             if processes.wait_until_ready(family, inside, players=count, seconds=READY_SECONDS) is None:
                 ended = ", ".join(program.name for program, _ in family.dead())
                 why = f"{ended} ended" if ended else f"it did not get ready in {READY_SECONDS:.0f} s"

@@ -6,79 +6,27 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from evomusic_site import services
+from evomusic_site import programs, services
 from evomusic_site.environment import ROOT, Environment
+from evomusic_site.programs import Program
 
 STOP_SECONDS = 4.0  # for a process to finish what it does; then it is killed, and what it did is done again later
 RESTART_PAUSE = 1.0
 READY_SECONDS = 120.0
-MOST_PLAYERS = 8  # started without being asked for; each holds connections to the database
-NICENESS = {"web": 0, "conductor": 5, "player": 10}
-"""Pages answer while music is made: the web process goes first when the processor is short."""
 
 
 class ProcessError(RuntimeError):
     """Processes that are needed did not start; the message says where to look."""
-
-
-GPUS = Path("/proc/driver/nvidia/gpus")
-"""A folder for each GPU that NVIDIA's driver has found."""
-
-
-@dataclass(frozen=True)
-class Program:
-    """A process to run: its role, its name in logs, its command line and what it adds to the environment."""
-
-    role: str
-    name: str
-    command: tuple[str, ...]
-    environment: dict[str, str] = field(default_factory=dict, hash=False)
-
-
-def web(host: str, port: int) -> Program:
-    """The web process."""
-    address = ("--host", host, "--port", str(port))
-    command = ("-m", "uvicorn", "evomusic_site.asgi:application", *address, "--no-access-log")
-    return Program("web", "web", (sys.executable, *command))
-
-
-def conductor(state_folder: Path) -> Program:
-    """The process that runs rounds; it also asks, every few seconds, for those that were abandoned."""
-    options = ("--pool=threads", "--concurrency=8", "--beat", "--schedule", str(state_folder / "beat"))
-    return Program("conductor", "conductor", (*_worker("rounds", "conductor"), *options), _CALM)
-
-
-def players(count: int, *, owner: str = "") -> list[Program]:
-    """`count` processes that play; on a CPU one per core, each with one thread, else each with a GPU of its own.
-
-    owner: part of their names, by which Celery knows workers: two starters at once must not share it.
-    """
-    there, programs = gpus(), []
-    for number in range(count):
-        name = f"player{number + 1}{owner}"
-        sees = {"CUDA_VISIBLE_DEVICES": there[number % len(there)]} if there else {}
-        programs.append(Program("player", name, (*_worker("gpu", name), "--pool=solo"), {**_CALM, **sees}))
-    return programs
-
-
-_CALM = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-
-
-def _worker(queue: str, name: str) -> tuple[str, ...]:
-    options = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
-    return (sys.executable, "-m", "celery", "-A", "evomusic_site", "worker", "-Q", queue, "-n", f"{name}@%h", *options)
 
 
 class Family:
@@ -93,13 +41,13 @@ class Family:
         self.running: dict[Program, subprocess.Popen[bytes]] = {}
         self.logs.mkdir(parents=True, exist_ok=True)
 
-    def start(self, programs: Sequence[Program]) -> None:
+    def start(self, started: Sequence[Program]) -> None:
         """Start programs; each writes its own log."""
-        for program in programs:
+        for program in started:
             environment = {**os.environ, **self.environment, **program.environment, "EVOMUSIC_ROLE": program.role}
             with (self.logs / f"{program.name}.log").open("ab") as log:
                 self.running[program] = subprocess.Popen(
-                    ["nice", "-n", str(NICENESS[program.role]), *program.command],
+                    ["nice", "-n", str(programs.NICENESS[program.role]), *program.command],
                     cwd=ROOT,
                     env=environment,
                     stdin=subprocess.DEVNULL,
@@ -168,25 +116,6 @@ def _end_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def gpus() -> list[str]:
-    """NVIDIA's GPUs that we may use, as CUDA_VISIBLE_DEVICES names them; looked up without a driver's library."""
-    told = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if told is not None:
-        return [name.strip() for name in told.split(",") if name.strip() not in ("", "-1")]
-    return [str(number) for number in range(len(list(GPUS.glob("*"))))]
-
-
-def default_players() -> int:
-    """One per GPU, whose memory holds one model; without any, one per processor core that we may use.
-
-    More than a few share one memory bus and gain little.
-    """
-    if there := gpus():
-        return len(there)
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, MOST_PLAYERS)
-
-
 def wait_until_ready(family: Family, address: str, *, players: int, seconds: float) -> dict[str, int] | None:
     """Ask /readyz until database, broker, a conductor and all players are there.
 
@@ -224,11 +153,11 @@ def workers(settings: Environment) -> Iterator[None]:
     if there.get("conductor") and there.get("player"):
         yield
         return
-    count = settings.players or default_players()
+    count = settings.players or programs.default_players()
     family = Family(settings.state_folder, {}, record="workers.json")
     family.end_leftovers()
     try:
-        family.start([conductor(settings.state_folder), *players(count)])
+        family.start([programs.conductor(settings.state_folder), *programs.players(count)])
         give_up = time.monotonic() + READY_SECONDS
         while presence.count().get("player", 0) < count or not presence.count().get("conductor"):
             if family.dead() or time.monotonic() > give_up:
@@ -255,14 +184,14 @@ def players_for_command(count: int | None) -> Iterator[None]:
     if count is None and there.get("conductor") and there.get("player"):  # players alone may go with their command
         yield
         return
-    wanted = (settings.ENVIRONMENT.players or default_players()) if count is None else count
+    wanted = (settings.ENVIRONMENT.players or programs.default_players()) if count is None else count
     _end_orphans(settings.STATE_FOLDER)
     owner = f"-of-{os.getpid()}"
     family = Family(settings.STATE_FOLDER, record=f"players{owner}.json")
     leave = threading.Event()
     watcher = threading.Thread(target=_watch, args=(family, settings.STATE_FOLDER, leave), name="watch", daemon=True)
     try:
-        _start_players(family, players(wanted, owner=owner))
+        _start_players(family, programs.players(wanted, owner=owner))
         watcher.start()
         with nullcontext() if wanted else _played_in_process():
             yield
@@ -275,13 +204,13 @@ def players_for_command(count: int | None) -> Iterator[None]:
         family.stop()
 
 
-def _start_players(family: Family, programs: list[Program]) -> None:
+def _start_players(family: Family, ours: list[Program]) -> None:
     """Start them and wait until so many are there; others' count, too: they can begin."""
     from evolution import interruption, presence
 
-    family.start(programs)
+    family.start(ours)
     give_up = time.monotonic() + READY_SECONDS
-    while presence.count().get("player", 0) < len(programs):
+    while presence.count().get("player", 0) < len(ours):
         interruption.check()
         if family.dead() or time.monotonic() > give_up:
             raise ProcessError(f"the players did not start; their logs are in {family.logs}")

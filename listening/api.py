@@ -14,10 +14,11 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
 
-from listening import feedback, listeners, listens, selectors
+from listening import cancelling, feedback, listeners, listens, selectors
 from listening.feedback import Opinion, RatingError
 from listening.listens import Hearing, ListenError
 from listening.models import Listen, Listener, Playlist, Rating, Track
+from listening.quotas import QuotaError
 
 Answer = tuple[dict[str, Any], int]
 View = Callable[..., JsonResponse]
@@ -68,8 +69,19 @@ def listen(request: HttpRequest, listener: Listener) -> JsonResponse:
 @require_POST
 @for_listener
 def evolve(request: HttpRequest, listener: Listener) -> JsonResponse:
-    round_ = feedback.evolve(listener=listener)
+    try:
+        round_ = feedback.evolve(listener=listener)
+    except QuotaError as error:
+        answer = {"error": str(error), "retry_after": error.seconds}
+        return JsonResponse(answer, status=429, headers={"Retry-After": str(error.seconds)})
     return JsonResponse({"round": selectors.round_state(round_)}, status=202)
+
+
+@require_POST
+@for_listener
+def cancel(request: HttpRequest, listener: Listener) -> JsonResponse:
+    cancelled = cancelling.cancel(listener=listener)
+    return JsonResponse({"cancelled": cancelled is not None, **selectors.state(listener)})
 
 
 @require_GET

@@ -68,5 +68,8 @@ class ListeningConsumer(AsyncJsonWebsocketConsumer):
     async def playlist_ready(self, event: dict[str, Any]) -> None:
         await self.send_json(event)
 
+    async def listener_gone(self, event: dict[str, Any]) -> None:
+        await self.close(code=NOT_LOGGED_IN)
+
     async def taste_ready(self, event: dict[str, Any]) -> None:
         await self.send_json(event)

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from listening import api, duets, feedback, listeners, selectors, views
+from listening import api, duets, feedback, listeners, pace, selectors, views, visitors
 from listening.duets import DuetError, InvitationError
 from listening.models import Duet, Listener
 
@@ -66,6 +66,8 @@ def join(request: HttpRequest, invitation: str) -> HttpResponse:
     except InvitationError as error:
         context = _context(listener, message=str(error))
         return render(request, "listening/duet_join.html", context, status=CONFLICT)
+    except pace.TooOftenError as error:
+        return render(request, "429.html", {"message": str(error)}, status=pace.TOO_MANY)
     if listener is not None and duet.guest_id == listener.pk:
         return redirect("listening:duet", duet.pk)
     context = _context(listener, host=selectors.shown_name(duet.host), invitation=invitation)
@@ -120,6 +122,7 @@ def _listener(request: HttpRequest) -> Listener | None:
 
 def _newcomer(request: HttpRequest) -> Listener:
     """Somebody whom an invitation brought here: a guest, whose own first playlist begins."""
+    visitors.admit_guest(request)
     listener = listeners.make_guest()
     login(request, listener.user, backend="django.contrib.auth.backends.ModelBackend")
     feedback.evolve(listener=listener)

@@ -24,9 +24,12 @@ def progress(
 
 
 def round_rests(listener: Listener, round_: Round) -> None:
-    """The round waits, because its run does."""
-    round_.run.refresh_from_db(fields=["status"])
-    message = selectors.RESTING.get(Run.Status(round_.run.status), "")
+    """The round waits, because its run does; nothing is said of one that was deleted."""
+    status = Run.objects.filter(pk=round_.run_id).values_list("status", flat=True).first()
+    if status is None:
+        return
+    round_.run.status = status
+    message = selectors.RESTING.get(Run.Status(status), "")
     progress(listener, round_, status="waiting", message=message)
 
 
@@ -38,6 +41,11 @@ def playlist_ready(listener: Listener, playlist: Playlist) -> None:
 def taste_ready(listener: Listener) -> None:
     """What is believed of their taste was read again."""
     _send(listener, {"type": "taste.ready"})
+
+
+def gone(listener_id: int) -> None:
+    """They were deleted: their sockets end."""
+    events.send(group(listener_id), {"type": "listener.gone"})
 
 
 def _send(listener: Listener, event: dict[str, Any]) -> None:

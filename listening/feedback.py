@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from evolution import runs
 from evolution.models import Round
-from listening import events, queue, selectors
+from listening import events, queue, quotas, selectors
 from listening.models import Listener, Rating
 
 LONGEST_LISTEN = 24 * 3600.0  # seconds
@@ -91,20 +92,28 @@ class Progress:
 
 
 def evolve_if_rated(*, listener: Listener) -> Progress:
-    """Begin the next round when enough of the newest playlist is rated and none is being made."""
+    """Begin the next round when enough of the newest playlist is rated and none is being made.
+
+    Not when the listener has called one off since that playlist came, or has asked for as much as they may.
+    """
     # In this order: when no round is pending, the playlist that is counted afterwards is the newest.
     round_ = selectors.pending_round(listener)
     rated, needed = selectors.rated(listener)
-    if round_ is None and rated >= needed > 0:
-        round_ = evolve(listener=listener)
+    if round_ is None and rated >= needed > 0 and not selectors.was_cancelled(listener):
+        with suppress(quotas.QuotaError):  # a rating is stored either way; the button says when it goes on
+            round_ = evolve(listener=listener)
     return Progress(rated, needed, round_)
 
 
 @transaction.atomic
 def evolve(*, listener: Listener) -> Round:
-    """Ask for the next playlist; while one is being made, that one is given."""
+    """Ask for the next playlist; while one is being made, that one is given.
+
+    Raises listening.quotas.QuotaError, and asks for nothing, when the listener asked for as much as they may.
+    """
     round_, is_new = runs.request_round(listener.run)
     if is_new:
+        quotas.check(listener, round_)
         transaction.on_commit(lambda: queue.enqueue(round_.pk))
         transaction.on_commit(lambda: events.progress(listener, round_))
     return round_

@@ -236,6 +236,31 @@ class TasteReport(models.Model):
         return f"{self.listener}"
 
 
+class ShareLink(models.Model):
+    """A link by which anybody can hear a playlist or a track. Taking it back deletes it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    listener = models.ForeignKey(Listener, on_delete=models.CASCADE, related_name="share_links")
+    playlist = models.ForeignKey(Playlist, null=True, blank=True, on_delete=models.CASCADE, related_name="share_links")
+    track = models.ForeignKey(Track, null=True, blank=True, on_delete=models.CASCADE, related_name="share_links")
+    signed_by = models.CharField(max_length=40, blank=True, help_text="Whom the page says it is from; empty: nobody.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="None: when it is taken back.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(playlist__isnull=True, track__isnull=False)
+                | models.Q(playlist__isnull=False, track__isnull=True),
+                name="a_link_shares_a_playlist_or_a_track",
+            ),
+        ]
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.playlist or self.track}, shared"
+
+
 class ReferenceListener(models.Model):
     """One of an aligner's reference listeners, where the database can search among them."""
 

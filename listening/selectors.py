@@ -12,7 +12,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
-from evolution import presence
+from evolution import presence, waiting
 from evolution import selectors as search
 from evolution.models import Round, Run
 from listening.models import Listener, Playlist, Rating, TasteEdit, Track
@@ -42,6 +42,7 @@ MESSAGES = {
     Round.Status.DONE: "Your playlist is ready.",
     Round.Status.FAILED: "This round could not be finished.",
     Round.Status.STOPPED: "This experiment is over. What you heard and liked stays here.",
+    Round.Status.CANCELLED: "Cancelled. What you heard and rated stays; evolve again when you like.",
 }
 RESTING = {
     Run.Status.PAUSED: "This experiment rests for the moment. Your next playlist comes when it goes on.",
@@ -67,6 +68,12 @@ def newest_playlist(listener: Listener) -> Playlist | None:
 def pending_round(listener: Listener) -> Round | None:
     """The round that is being made for the listener, if one is."""
     return Round.objects.filter(run_id=listener.run_id, status__in=Round.PENDING).first()
+
+
+def was_cancelled(listener: Listener) -> bool:
+    """Whether the listener's latest round was called off."""
+    latest = search.latest_round(listener.run)
+    return latest is not None and latest.status == Round.Status.CANCELLED
 
 
 def with_opinion(tracks: QuerySet[Track], *, until: datetime | None = None) -> QuerySet[RatedTrack]:
@@ -192,7 +199,22 @@ def round_state(
         "generations": round_.generations_planned,
         "best": [round(value, 4) for value in best],
         "seconds_left": seconds_left,
+        "queue": _queue(round_),
     }
+
+
+def _queue(round_: Round) -> dict[str, Any] | None:
+    """Where a pending round stands: how many others come before it, and seconds until what it asked for is played.
+
+    None where nothing is known of it; seconds are None where nobody knows how long such music takes. Of a round that
+    no conductor has begun: how many others wait for one too.
+    """
+    if round_.status not in Round.PENDING:
+        return None
+    if round_.started_at is None:
+        return {"before": search.rounds_before(round_), "seconds": None}
+    place = waiting.place(round_.run_id)
+    return None if place is None else {"before": place.before, "seconds": place.seconds}
 
 
 def state(listener: Listener) -> dict[str, Any]:

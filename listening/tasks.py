@@ -52,3 +52,11 @@ def prune_evaluations() -> None:
     from evolution import pruning
 
     pruning.prune(older_than=timedelta(days=settings.EVALUATIONS_KEPT_DAYS))
+
+
+@shared_task
+def prune_guests() -> None:
+    from listening import deletion
+
+    deletion.prune_guests(idle=timedelta(days=settings.GUESTS_KEPT_DAYS))
+    deletion.sweep()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from listening import feedback, listeners, selectors, sound
+from listening import feedback, listeners, pace, quotas, selectors, sharing, sound, visitors
 from listening.forms import AccountForm
 from listening.models import Listener, Playlist, Track
 
@@ -48,6 +49,10 @@ def welcome(request: HttpRequest) -> HttpResponse:
 def start(request: HttpRequest) -> HttpResponse:
     listener = listeners.of_user(request.user)
     if listener is None:
+        try:
+            visitors.admit_guest(request)
+        except pace.TooOftenError as error:
+            return render(request, "429.html", {"message": str(error)}, status=pace.TOO_MANY)
         listener = listeners.make_guest()
         login(request, listener.user, backend="django.contrib.auth.backends.ModelBackend")
         feedback.evolve(listener=listener)
@@ -58,8 +63,9 @@ def start(request: HttpRequest) -> HttpResponse:
 @for_listener
 def listen(request: HttpRequest, listener: Listener) -> HttpResponse:
     newest = selectors.newest_playlist(listener)
-    if newest is None:
-        feedback.evolve(listener=listener)
+    if newest is None and not selectors.was_cancelled(listener):
+        with suppress(quotas.QuotaError):  # the button says when it goes on
+            feedback.evolve(listener=listener)
     content = selectors.playlist_content(newest) if newest else None
     return render(request, "listening/listen.html", context(listener, playlist=content))
 
@@ -97,7 +103,8 @@ def account(request: HttpRequest, listener: Listener) -> HttpResponse:
         login(request, kept.user, backend="django.contrib.auth.backends.ModelBackend")
         return redirect("listening:account")
     status = 400 if form.errors else 200
-    return render(request, "listening/account.html", context(listener, form=form), status=status)
+    content = context(listener, form=form, links=sharing.shown(sharing.of(listener)))
+    return render(request, "listening/account.html", content, status=status)
 
 
 @require_safe

@@ -39,6 +39,9 @@ FORMAT: Format = "mp3"
 SILENT_LUFS = -70.0
 """The absolute gate of ITU-R BS.1770-4: what is softer has no loudness."""
 
+MOST_SAMPLES = 1 << 29
+"""Of all channels of a file: 2 GiB of float32, an hour and a half of stereo at 48 kHz. A header can claim anything."""
+
 _SHORTEST_LOUDNESS_SECONDS = 0.4  # the gating block of BS.1770-4
 _ENCODED_AT_ONCE = 1 << 16  # frames; libsndfile's lossy encoders keep what they are given on the stack
 
@@ -117,7 +120,8 @@ def read(source: Path | str | BinaryIO, *, max_seconds: float | None = None) -> 
     """One piece [1, channels, time] from a file that libsndfile reads (WAV, FLAC, Ogg, MP3 and more).
 
     max_seconds: at most that much of its beginning; None: all of it.
-    Raises ValueError, with the name, for a file that is missing, empty, not audio or not finite.
+    Raises ValueError, with the name, for a file that is missing, empty, not audio, not finite, or larger than
+    MOST_SAMPLES when it is decoded.
     """
     name = str(getattr(source, "name", "audio")) if not isinstance(source, Path | str) else str(source)
     if max_seconds is not None and not max_seconds > 0:
@@ -127,6 +131,9 @@ def read(source: Path | str | BinaryIO, *, max_seconds: float | None = None) -> 
     try:
         with soundfile.SoundFile(source) as file:
             frames = -1 if max_seconds is None else math.ceil(max_seconds * file.samplerate)
+            claimed = (file.frames if frames < 0 else min(frames, file.frames)) * file.channels
+            if claimed > MOST_SAMPLES:
+                raise ValueError(f"{name}: expected at most {MOST_SAMPLES:,} samples of sound, got {claimed:,}")
             samples = file.read(frames, dtype="float32", always_2d=True)  # [time, channels]
             rate = int(file.samplerate)
     except (soundfile.LibsndfileError, RuntimeError, OSError, TypeError) as error:

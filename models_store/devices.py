@@ -19,6 +19,9 @@ T = TypeVar("T")
 _SIGNS_OF_NO_MEMORY = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "not enough memory")
 """In messages of the driver, cuBLAS and cuDNN, of the CPU's allocator on Linux and Windows, and of mps."""
 
+_RAN_OUT = {"event": "out_of_memory"}
+"""What lines of the log are counted by."""
+
 _GROUP = Path("/sys/fs/cgroup")
 """Where Linux says what a container may take (cgroup v2)."""
 
@@ -101,6 +104,7 @@ def in_parts(work: Callable[[slice], T], count: int, *, at_once: int) -> list[T]
             if not is_out_of_memory(error):
                 raise
             if part.stop - part.start == 1:
+                logger.warning("memory ran out with one piece alone", extra=_RAN_OUT)
                 raise OutOfMemoryError(
                     f"one piece alone does not fit into the memory of the device: {error}"
                 ) from error
@@ -109,7 +113,8 @@ def in_parts(work: Callable[[slice], T], count: int, *, at_once: int) -> list[T]
             start = part.stop
             continue
         # Outside of the handler: there the error still holds the frames that hold the memory.
-        logger.warning("memory ran out with %d pieces at once; going on with %d", part.stop - part.start, size)
+        at_once = part.stop - part.start
+        logger.warning("memory ran out with %d pieces at once; going on with %d", at_once, size, extra=_RAN_OUT)
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
     return done

@@ -12,6 +12,8 @@ from evolution.config.faults import ConfigurationError, Fault, Location, shown
 
 MOST_BYTES = 100_000
 MOST_LEVELS = 20
+MOST_BITS = 128
+"""Of an integer: more than any setting takes."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 """What an escape such as "\\0" can smuggle in and no database takes, or no page shows; halves of characters, too."""
@@ -137,11 +139,14 @@ class _Reading:
             return node.value
         if node.tag not in _VALUES:
             return self._note(node, location, "expected text, a number, true, false or null, got another YAML type")
+        kind = node.tag.rpartition(":")[2]
         try:
-            return self._loader.construct_object(node)
+            value = self._loader.construct_object(node)
         except (ValueError, KeyError, yaml.YAMLError):  # such as `!!int many`, or a number of 5,000 digits
-            kind = node.tag.rpartition(":")[2]
             return self._note(node, location, f"expected {kind}, got something else (not shown)")
+        if isinstance(value, int) and value.bit_length() > MOST_BITS:  # Python does not write out those it can read
+            return self._note(node, location, f"expected {kind}, got a number too large (not shown)")
+        return value
 
     def _note(self, node: yaml.Node, location: Location, message: str) -> None:
         self._document.faults.append(Fault.at(location, message).on(node.start_mark.line + 1))

@@ -47,6 +47,13 @@ def address(api_uri: str) -> Address:
     )
 
 
+def sendable(key: str) -> str:
+    """The key, if a header can hold it, else a ValueError. What is refused is not shown."""
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise ValueError("LLM.api_key: expected printable ASCII without blanks, got something else")
+    return key
+
+
 def said(body: object) -> str:
     """What an endpoint says about its error, in the shapes that are in use."""
     if isinstance(body, Mapping):

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import httpx2
 import openai
 
-from evolution.search import answers, endpoint, templates
+from evolution.search import answers, endpoint, reach, templates
 from evolution.search.answers import MalformedAnswerError, folded
 from evolution.search.asking import LLMError, Question, Request, Sheet, varied
 
@@ -89,7 +89,7 @@ class PromptWriter:
         _check_ranges(temperature, timeout, backoff, concurrency=concurrency, retries=retries, asks_again=asks_again)
         if not model.strip():
             raise ValueError("LLM.model: expected the name of a model, got none")
-        self._key = _sendable(api_key.strip())
+        self._key = endpoint.sendable(api_key.strip())
         self._address = endpoint.address(api_uri)
         self.model = model
         self._temperature = temperature
@@ -140,7 +140,9 @@ class PromptWriter:
     async def _ask_all(self, questions: Sequence[Question], *, retries: int) -> list[tuple[str, ...]]:
         """The prompts of each answer, in the order of the questions. The first failure ends all."""
         gate = asyncio.Semaphore(self._concurrency)
-        transport = openai.DefaultAsyncHttpxClient(verify=_certificates(), trust_env=not self._address.loopback)
+        transport = openai.DefaultAsyncHttpxClient(
+            verify=_certificates(), trust_env=not self._address.loopback, event_hooks={"request": [reach.permit]}
+        )
         client = openai.AsyncOpenAI(
             api_key=self._key or "none",
             base_url=self._address.base,
@@ -224,6 +226,8 @@ class PromptWriter:
                     model=self.model, messages=[{"role": "user", "content": text}], **options
                 )
                 return str(raw.text)
+        except reach.OutOfReachError as error:
+            raise LLMError(f"asked the language model {self.model!r} at {self._address.host}: {error}") from None
         except (openai.OpenAIError, TimeoutError) as error:
             return error
 
@@ -263,13 +267,6 @@ def _check_ranges(temperature: float, timeout: float, backoff: float, **counts: 
         raise ValueError(f"LLM.timeout: expected seconds > 0, got {timeout}")
     if not 0.0 <= backoff < math.inf:
         raise ValueError(f"LLM.backoff: expected seconds >= 0, got {backoff}")
-
-
-def _sendable(key: str) -> str:
-    """The key, if a header can hold it. What is refused is not shown."""
-    if not (key.isascii() and key.isprintable() and " " not in key):
-        raise ValueError("LLM.api_key: expected printable ASCII without blanks, got something else")
-    return key
 
 
 @lru_cache(maxsize=1)

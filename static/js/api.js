@@ -31,7 +31,7 @@ export class Api {
   #cookies;
   #timeout;
 
-  /** @param urls  {rate, listens, evolve, state, playlists} */
+  /** @param urls  {rate, listens, evolve, cancel, state, playlists} */
   constructor(urls, { fetch = globalThis.fetch, cookies = () => document.cookie, timeout = 15_000 } = {}) {
     this.#urls = urls;
     this.#fetch = fetch;
@@ -42,6 +42,7 @@ export class Api {
   rate = (rating) => this.#call("POST", this.#urls.rate, rating, { keepalive: true });
   listen = (hearing) => this.#call("POST", this.#urls.listens, hearing, { keepalive: true });
   evolve = () => this.#call("POST", this.#urls.evolve, {});
+  cancel = () => this.#call("POST", this.#urls.cancel, {});
   state = () => this.#call("GET", this.#urls.state);
   get = (url) => this.#call("GET", url);
   post = (url, content) => this.#call("POST", url, content);

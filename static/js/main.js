@@ -4,6 +4,7 @@ import { Announcer } from "./announce.js";
 import { Api } from "./api.js";
 import { bindClicks, makeCommands } from "./commands.js";
 import { Concert } from "./concert.js";
+import { copyLink } from "./copying.js";
 import { DuetPage } from "./duet.js";
 import { Help } from "./help.js";
 import { Listens } from "./listens.js";
@@ -25,12 +26,12 @@ import { bindTheme } from "./theme.js";
 
 const find = (selector) => document.querySelector(selector);
 const mainElement = () => document.getElementById("main");
-const { rateUrl, listensUrl, evolveUrl, stateUrl, playlistsUrl, socketPath } = document.body.dataset;
+const { rateUrl, listensUrl, evolveUrl, cancelUrl, stateUrl, playlistsUrl, socketPath } = document.body.dataset;
 
 const storage = new Storage(browserStorage());
 const announcer = new Announcer({ region: find("[data-announcer]"), notices: find("[data-notices]") });
 const say = (text) => announcer.say(text);
-const api = new Api({ rate: rateUrl, listens: listensUrl, evolve: evolveUrl, state: stateUrl, playlists: playlistsUrl });
+const api = new Api({ rate: rateUrl, listens: listensUrl, evolve: evolveUrl, cancel: cancelUrl, state: stateUrl, playlists: playlistsUrl });
 
 /** Who listens; pages that know nobody (an error's) do not make us forget it. */
 let listener = null;
@@ -87,6 +88,17 @@ async function evolve() {
     live.refresh();
   } catch (error) {
     rounds.asked = false;
+    announcer.warn(error.message);
+  }
+}
+
+async function cancel() {
+  if (!rounds.active || listener === null) return;
+  try {
+    const { round, playlist, rated, needed } = await api.cancel();
+    rounds.asked = false;
+    await rounds.take({ round, playlist, rated, needed });
+  } catch (error) {
     announcer.warn(error.message);
   }
 }
@@ -180,8 +192,10 @@ rounds.addEventListener("playlist", ({ detail: { playlist, news } }) => {
 
 const commands = {
   ...makeCommands({ player, concert, ratings, say, evolve, playFrom, playAll, help, view }),
+  cancel,
   "compose-duet": () => duet.compose(),
   "copy-invitation": () => duet.copy(),
+  "copy-link": (button) => copyLink(button, say),
 };
 bindClicks(commands);
 bindShortcuts({

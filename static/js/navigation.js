@@ -38,7 +38,7 @@ export function bindNavigation({ entered, failed }) {
 }
 
 /** Pages without a link of their own in the navigation stand behind another's. */
-const ROOM = { playlist: "history", duets: "history", duet: "history", "duet-join": "history" };
+const ROOM = { playlist: "history", duets: "history", duet: "history", "duet-join": "history", share: "history", delete: "account" };
 
 /** Mark the link of the page in the main navigation. */
 export function markCurrent(nav, page) {

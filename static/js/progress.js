@@ -10,11 +10,13 @@ const HEADINGS = {
   composing: "Composing the playlist",
   waiting: "Waiting for the players",
   failed: "That did not work",
+  cancelled: "Cancelled",
 };
 
 /** What the section says: {heading, message, figures, button, busy}, from a state and the time since it came. */
 export function wording({ round, rated, needed }, { elapsed = 0 } = {}) {
   if (round === null || round.status === "done") return idle({ rated, needed });
+  if (round.status === "cancelled") return { ...idle({ rated, needed }), message: round.message };
   const failed = round.status === "failed";
   return {
     heading: HEADINGS[round.status] ?? "The next playlist",
@@ -33,13 +35,26 @@ function idle({ rated, needed }) {
   return { heading: "The next playlist", message, figures: "", button: "Evolve", busy: false };
 }
 
-function figures({ generation, generations, best, seconds_left: left }, elapsed) {
+function figures({ generation, generations, best, seconds_left: left, queue }, elapsed) {
   const parts = [];
   if (generation > 0) parts.push(`Generation ${generation} of ${generations}`);
   if (best?.length) parts.push(`best fitness ${best.at(-1).toFixed(2)}`);
-  const wait = left == null ? "" : timeLeft(Math.max(0, left - elapsed));
+  parts.push(...standing(queue));
+  const wait = left == null ? nextStep(queue, elapsed) : timeLeft(Math.max(0, left - elapsed));
   if (wait) parts.push(wait);
   return parts.join(" · ");
+}
+
+/** How many others are served first; nothing when nobody is, or when it is not known. */
+function standing(queue) {
+  return queue?.before > 0 ? [`${plural(queue.before, "listener")} before you`] : [];
+}
+
+/** Until what was asked for last is played, not until the playlist is there: nobody knows that yet. */
+function nextStep(queue, elapsed) {
+  if (queue?.seconds == null) return "";
+  const wait = timeLeft(Math.max(0, queue.seconds - elapsed)).replace(/ left$/, "");
+  return `next step in ${wait}`;
 }
 
 export class ProgressView {
@@ -89,11 +104,14 @@ export class ProgressView {
     put(button, words.button);
     // Not `disabled`: that would throw the focus of a keyboard listener away.
     button.setAttribute("aria-disabled", words.busy);
+    const cancel = find("[data-action=cancel]");
+    if (!words.busy && cancel === document.activeElement) button.focus();
+    cancel.hidden = !words.busy;
   }
 
   #picture({ round, rated, needed }) {
     const find = (name) => this.#section.querySelector(name);
-    const shown = round !== null && round.status !== "done";
+    const shown = round !== null && round.status !== "done" && round.status !== "cancelled";
     find("[data-round-stave]").toggleAttribute("hidden", !shown);
     find("[data-rated]").hidden = shown;
     if (shown) drawStave(find("[data-round-stave]"), { best: round.best ?? [], generations: round.generations ?? 0, working: round.status !== "failed" });

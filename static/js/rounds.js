@@ -7,7 +7,7 @@
  */
 
 const IDLE = { round: null, playlist: null, rated: 0, needed: 0 };
-const ENDED = new Set(["done", "failed"]);
+const ENDED = new Set(["done", "failed", "cancelled"]);
 
 export class Rounds extends EventTarget {
   #fetchPlaylist;

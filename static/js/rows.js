@@ -73,7 +73,8 @@ export function showCurrent(root, track) {
   }
 }
 
-function drawWave(svg, peaks) {
+/** A small waveform from peaks in [0, 1]. */
+export function drawWave(svg, peaks) {
   const path = document.createElementNS(SVG, "path");
   const width = 120 / WAVE_BARS;
   const line = bars(peaks, WAVE_BARS).map((peak, index) => {

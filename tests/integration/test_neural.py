@@ -6,11 +6,12 @@ import json
 import os
 import signal
 from dataclasses import asdict, replace
+from functools import partial
 
 import pytest
 from django.core.management import CommandError
 
-from evolution import evaluation, playing, presence
+from evolution import evaluation, playing, presence, serving
 from evolution.models import Candidate, Evaluation
 from evolution.takes import Instruments, Take
 from models_store import devices
@@ -143,7 +144,7 @@ def test_a_player_whose_gpu_failed_replies_and_ends(models, workers, monkeypatch
     sent = []
     with monkeypatch.context() as patch:
         patch.setattr(playing, "play", fail)
-        patch.setattr(playing.os, "kill", lambda pid, number: sent.append((pid, number)))
+        patch.setattr(serving.os, "kill", lambda pid, number: sent.append((pid, number)))
         for role in ("", "player"):  # a command that plays by itself goes on to tell what happened
             patch.setenv("EVOMUSIC_ROLE", role)
             with pytest.raises(evaluation.PlayingError, match="a reason that is ours"):
@@ -164,13 +165,12 @@ def test_a_piece_that_no_memory_holds_is_told_as_that(models, workers, monkeypat
 
 def test_a_population_of_a_batched_generator_is_one_chunk_for_each_player(models, monkeypatch):
     takes = {f"key {number}": Take("calm jazz", number, 0.5) for number in range(100)}
-    whole = evaluation._cut(takes, instruments=instruments(models), reply="r")
-    assert [len(chunk.keys) for chunk in whole] == [100]
-    alone = evaluation._cut(takes, instruments=Instruments(), reply="r")
-    assert [len(chunk.keys) for chunk in alone] == [50, 50]  # two chunks for one player: it may be slow
+    cut = partial(evaluation._cut, takes, kind="evaluations", reply="r")
+    assert [chunk.size for chunk in cut(instruments=instruments(models))] == [100]
+    alone = cut(instruments=Instruments())
+    assert [chunk.size for chunk in alone] == [50, 50]  # two chunks for one player: it may be slow
     monkeypatch.setattr(presence, "count", lambda: {"player": 2})
-    spread = evaluation._cut(takes, instruments=instruments(models), reply="r")
-    assert [len(chunk.keys) for chunk in spread] == [50, 50]
+    assert [chunk.size for chunk in cut(instruments=instruments(models))] == [50, 50]
 
 
 def test_an_aligner_of_another_ear_is_refused_before_anything_is_played(models, tmp_path):

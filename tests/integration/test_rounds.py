@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from evolution import evaluation, generations, locks, presence, runs
 from evolution.evaluation import PlayingError
-from evolution.models import Candidate, Evaluation, Generation, Recording, Round
+from evolution.models import Candidate, Evaluation, Generation, Recording, Round, WaitingChunk
 from evolution.search.fitness import TasteFitness
 from evolution.takes import Instruments, Take
 from listening import feedback, listeners, profiles, rounds, selectors
@@ -291,26 +291,31 @@ def test_a_chunk_that_got_lost_is_sent_again(workers, monkeypatch):
     from evolution import tasks
 
     sent = []
-    real = tasks.play_evaluations.apply_async
+    real = tasks.play_waiting.apply_async
 
-    def loses_the_first(arguments, **options):
-        sent.append(arguments[0]["name"])
+    def loses_the_first(**options):
+        sent.append(1)
         if len(sent) > 1:
-            real(arguments, **options)
+            real(**options)
 
-    monkeypatch.setattr(tasks.play_evaluations, "apply_async", loses_the_first)
+    monkeypatch.setattr(tasks.play_waiting, "apply_async", loses_the_first)
     stored = evaluation.evaluate([take()], Instruments())
     assert len(stored) == 1
-    assert sent[0] == sent[1]
+    assert len(sent) == 2
 
 
 def test_a_chunk_that_loses_every_player_is_given_up(transactional_db, redis_url, monkeypatch):
-    from evolution import tasks
+    from evolution import tasks, waiting
 
-    monkeypatch.setattr(tasks.play_evaluations, "apply_async", lambda *_, **__: None)
+    def taken_and_lost(**options):
+        with waiting.taken(most=lambda _: 8):
+            pass  # the player dies
+
+    monkeypatch.setattr(tasks.play_waiting, "apply_async", taken_and_lost)
     monkeypatch.setattr(evaluation, "PATIENCE", 0.1)
-    with presence.present("player"), pytest.raises(PlayingError, match="players in a row were lost"):
+    with presence.present("player"), pytest.raises(PlayingError, match="6 players in a row were lost"):
         evaluation.evaluate([take()], Instruments())
+    assert not WaitingChunk.objects.exists()
 
 
 def test_a_prompt_that_cannot_be_recorded_is_refused_with_a_sentence(workers):
@@ -362,15 +367,15 @@ def test_a_round_that_lost_its_broker_is_taken_up_again(workers, monkeypatch):
 
     from evolution import tasks
 
-    real, calls = tasks.play_evaluations.apply_async, []
+    real, calls = tasks.play_waiting.apply_async, []
 
-    def loses_it_once(arguments, **options):
+    def loses_it_once(**options):
         calls.append(1)
         if len(calls) == 1:
             raise OperationalError("the broker is away")
-        return real(arguments, **options)
+        return real(**options)
 
-    monkeypatch.setattr(tasks.play_evaluations, "apply_async", loses_it_once)
+    monkeypatch.setattr(tasks.play_waiting, "apply_async", loses_it_once)
     round_ = runs.request_round(make_listener(16).run)[0]
     with pytest.raises(OperationalError):
         rounds.run(round_.pk)

@@ -138,3 +138,22 @@ def test_a_signal_in_the_middle_of_encoding_is_not_lost_and_the_file_is_whole(mo
     assert Interrupting.sent
     assert encoded == expected
     assert soundfile.info(io.BytesIO(encoded)).frames >= 48_000
+
+
+def test_a_process_that_was_asked_to_end_does_so_in_every_thread_and_asking_again_is_no_second_signal() -> None:
+    ended: list[bool] = []
+
+    def work() -> None:
+        with pytest.raises(Interrupted):
+            interruption.check()
+        ended.append(True)
+
+    with interruption.awaited(lambda: None):  # which forgets it afterwards
+        interruption.check()
+        interruption.request()
+        interruption.request()
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert not interruption.at_once()
+    assert ended == [True]

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from evomusic_site import demo, processes, services
+from evomusic_site import demo, processes, programs, services
 from evomusic_site.environment import ROOT
 from evomusic_site.processes import Family, Program
 
@@ -172,17 +172,17 @@ def test_an_empty_secret_that_a_full_disk_left_is_drawn_again(tmp_path, monkeypa
 @pytest.mark.parametrize(("visible", "expected"), [("0,2", ["0", "2"]), ("", []), ("-1", []), ("MIG-1", ["MIG-1"])])
 def test_each_player_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch, visible: str, expected: list[str]) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert processes.gpus() == expected
-    seen = [program.environment.get("CUDA_VISIBLE_DEVICES") for program in processes.players(3)]
+    assert programs.gpus() == expected
+    seen = [program.environment.get("CUDA_VISIBLE_DEVICES") for program in programs.players(3)]
     assert seen == [expected[number % len(expected)] if expected else None for number in range(3)]
-    assert processes.default_players() == len(expected) or not expected
+    assert programs.default_players() == len(expected) or not expected
 
 
 def test_gpus_are_looked_up_where_the_driver_lists_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(processes, "GPUS", tmp_path)
-    assert processes.gpus() == []
+    monkeypatch.setattr(programs, "GPUS", tmp_path)
+    assert programs.gpus() == []
     (tmp_path / "0000:01:00.0").mkdir()
     (tmp_path / "0000:02:00.0").mkdir()
-    assert processes.gpus() == ["0", "1"]
-    assert processes.default_players() == 2
+    assert programs.gpus() == ["0", "1"]
+    assert programs.default_players() == 2

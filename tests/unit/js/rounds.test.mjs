@@ -85,6 +85,24 @@ test("progress is told with generation, best fitness and the time that is left b
   assert.equal(words.busy, true);
 });
 
+test("who waits is told how many are before them and when the next step is, and nothing that nobody knows", () => {
+  const figures = (queue, part = {}) => wording(state({ round: { ...evolving, generation: 0, best: [], seconds_left: null, queue, ...part } }), { elapsed: 2 }).figures;
+  assert.equal(figures({ before: 3, seconds: 12 }), "3 listeners before you · next step in about 10 seconds");
+  assert.equal(figures({ before: 1, seconds: null }), "1 listener before you");
+  assert.equal(figures({ before: 0, seconds: 1 }), "next step in a moment");
+  assert.equal(figures({ before: 0, seconds: null }), "");
+  assert.equal(figures(null), "");
+  assert.equal(figures({ before: 2, seconds: 12 }, { seconds_left: 8 }), "2 listeners before you · about 6 seconds left");
+});
+
+test("a cancelled round is over: the page says what stays and offers to evolve again", () => {
+  const rounds = roundsThatKnow("one");
+  rounds.receive({ type: "round.progress", round: { ...evolving, status: "cancelled", message: "Cancelled. What you heard stays." } });
+  assert.equal(rounds.active, false);
+  const words = wording(rounds.state);
+  assert.deepEqual([words.button, words.message, words.figures, words.busy], ["Evolve", "Cancelled. What you heard stays.", "", false]);
+});
+
 test("without a round the page says how many ratings are missing", () => {
   assert.match(wording(state({ rated: 4 })).message, /^1 more rating and/);
   assert.match(wording(state({ rated: 2 })).message, /^3 more ratings and/);

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import boto3
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from environs import EnvError
+from moto.server import ThreadedMotoServer
+
+from evomusic_site import environment, media
+from listening.models import Track
+
+BUCKET = "recordings-of-a-test"
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    """An S3 service on loopback, asked by boto3 as any other."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def requests_sent(endpoint, settings, monkeypatch):
+    """Recordings go to the bucket inside a test; every request for one is written down."""
+    told = {"BUCKET": BUCKET, "ENDPOINT": endpoint, "REGION": "eu-west-1", "PREFIX": "/music/"}
+    keys = {"ACCESS_KEY": "somebody", "SECRET_KEY": "never printed"}
+    for name, value in {**told, **keys}.items():
+        monkeypatch.setenv(f"EVOMUSIC_S3_{name}", value)
+    _client(endpoint).create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    ) if not _exists(endpoint) else None
+    settings.STORAGES = {**settings.STORAGES, "default": media.storage(environment.read().s3)}
+    sent = []
+    client = default_storage.connection.meta.client
+    client.meta.events.register("before-send.s3", lambda request, **_: sent.append((request.method, request.headers)))
+    return sent
+
+
+def _client(endpoint):
+    keys = {"aws_access_key_id": "somebody", "aws_secret_access_key": "never printed"}
+    return boto3.client("s3", endpoint_url=endpoint, region_name="eu-west-1", **keys)
+
+
+def _exists(endpoint):
+    return BUCKET in [bucket["Name"] for bucket in _client(endpoint).list_buckets()["Buckets"]]
+
+
+@pytest.fixture
+def track(db, requests_sent, listener, make_playlist):
+    return Track.objects.get(pk=make_playlist(listener, tracks=1).places.first().track_id)
+
+
+@pytest.fixture
+def get(client, listener, track):
+    client.force_login(listener.user)
+    return lambda range_=None: client.get(f"/tracks/{track.pk}/audio", headers={"Range": range_} if range_ else {})
+
+
+def test_a_recording_is_in_the_bucket_and_nowhere_else(track, endpoint, media):
+    stored = _client(endpoint).get_object(Bucket=BUCKET, Key=f"music/{track.recording.file.name}")["Body"].read()
+    assert len(stored) == 1000
+    assert not list(media.rglob("*.mp3"))
+
+
+def test_a_listener_hears_the_whole_file_from_the_bucket(get, track):
+    answer = get()
+    assert answer.status_code == 200
+    assert answer.content == track.recording.file.open("rb").read()
+    assert len(answer.content) == 1000
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [("bytes=0-99", 0, 99), ("bytes=100-", 100, 999), ("bytes=-50", 950, 999), ("bytes=990-5000", 990, 999)],
+)
+def test_a_part_is_fetched_from_the_bucket_without_the_rest(get, track, requests_sent, asked, start, end):
+    whole = track.recording.file.open("rb").read()
+    requests_sent.clear()
+    answer = get(asked)
+    assert (answer.status_code, answer["Content-Range"]) == (206, f"bytes {start}-{end}/1000")
+    assert answer.content == whole[start : end + 1]
+    ranges = [headers.get("Range") for method, headers in requests_sent if method == "GET"]
+    assert [_text(one) for one in ranges] == [f"bytes={start}-{end}"]
+
+
+def _text(value):
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def test_a_range_outside_of_what_the_bucket_has_cannot_be_had(get):
+    assert get("bytes=1000-").status_code == 416
+
+
+def test_the_bucket_is_no_way_round_the_owner(client, other_listener, track):
+    client.force_login(other_listener.user)
+    assert client.get(f"/tracks/{track.pk}/audio").status_code == 404
+
+
+def test_a_file_of_the_bucket_is_read_like_any_other(requests_sent, db):
+    content = bytes(range(256)) * 10
+    name = default_storage.save("recordings/any.bin", ContentFile(content))
+    with default_storage.open(name) as file:
+        assert b"".join(file.chunks(1000)) == content
+        assert file.size == len(content)
+        file.seek(-6, 2)
+        assert (file.read(4), file.tell(), file.read(), file.read(1)) == (content[-6:-2], 2558, content[-2:], b"")
+
+
+def test_what_is_not_in_the_bucket_is_a_missing_file(requests_sent):
+    with pytest.raises(FileNotFoundError, match=r"recordings/none\.mp3"):
+        default_storage.open("recordings/none.mp3").read()
+
+
+def test_writing_a_recording_again_keeps_its_name(requests_sent):
+    names = [default_storage.save("recordings/twice.bin", ContentFile(b"same")) for _ in range(2)]
+    assert names == ["recordings/twice.bin"] * 2
+
+
+def test_half_a_pair_of_keys_is_refused(monkeypatch):
+    monkeypatch.setenv("EVOMUSIC_S3_BUCKET", BUCKET)
+    monkeypatch.setenv("EVOMUSIC_S3_ACCESS_KEY", "somebody")
+    monkeypatch.delenv("EVOMUSIC_S3_SECRET_KEY", raising=False)
+    with pytest.raises(EnvError, match="EVOMUSIC_S3_SECRET_KEY"):
+        environment.read()
+
+
+def test_the_environment_never_shows_the_keys(requests_sent):
+    shown = repr(environment.read().s3)
+    assert BUCKET in shown
+    assert "never printed" not in shown
+    assert "somebody" not in shown
