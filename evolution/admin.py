@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateTimeFilter, RangeNumericFilter
 
 from evolution import config
+from evolution import queue_admin as queue_admin
 from evolution.browsing import BIG, LINK, Inline, Rows, link_to, listed, preformatted, rounded
 from evolution.config.searching import Mode
 from evolution.models import Candidate, Evaluation, Experiment, Generation, Round, Run

@@ -19,6 +19,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from evolution.browsing import BIG, Inline, Rows, link_to, listed, rounded
 from listening import deletion
+from listening import share_admin as share_admin
 from listening import taste_admin as taste_admin
 from listening.models import Listener, Playlist, PlaylistTrack, Rating, TasteSnapshot, Track, User
 

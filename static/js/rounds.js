@@ -45,11 +45,18 @@ export class Rounds extends EventTarget {
 
   receive(message) {
     if (message.type === "state") return this.take(message);
-    if (message.type === "round.progress") this.#set({ round: message.round });
+    if (message.type === "round.progress") this.#progressed(message.round);
     else if (message.type === "rating.stored") this.counted(message);
     else if (message.type === "playlist.ready") this.#arrived(message.playlist, true);
     else if (message.type === "error") this.#tell("trouble", { message: message.message });
     return undefined;
+  }
+
+  /** What a conductor says that has not noticed yet that its round was cancelled is old news. */
+  #progressed(round) {
+    const known = this.state.round;
+    if (known?.status === "cancelled" && known.number === round.number && round.status !== "cancelled") return;
+    this.#set({ round });
   }
 
   /** The answer to a rating: how many are in, and whether they have started a round. */

@@ -20,7 +20,9 @@ from listening.models import Listener, Rating, TasteSnapshot, Track, User
 pytestmark = pytest.mark.django_db
 
 OURS = [
-    model for model in admin.site._registry if model._meta.app_label in ("evolution", "listening", "laboratory", "auth")
+    model
+    for model in admin.site._registry
+    if model._meta.app_label in ("evolution", "listening", "laboratory", "public_api", "auth")
 ]
 
 

@@ -64,6 +64,15 @@ test("enough ratings show a round at once, and a running round is not set back b
   assert.equal(rounds.state.round.generation, 2);
 });
 
+test("late progress of a cancelled round does not wake it; the next round is shown", async () => {
+  const rounds = roundsThatKnow("one");
+  await rounds.take(state({ round: { ...evolving, status: "cancelled" }, playlist: "one" }));
+  await rounds.receive({ type: "round.progress", round: evolving });
+  assert.equal(rounds.active, false);
+  await rounds.receive({ type: "round.progress", round: { ...evolving, number: 3 } });
+  assert.equal(rounds.active, true);
+});
+
 test("an error from the server is passed on and changes nothing", () => {
   const rounds = roundsThatKnow("one");
   const before = rounds.state;
