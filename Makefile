@@ -1,13 +1,13 @@
 # make demo   run everything          make test   the whole suite
 # make check  format, lint, types     make bench  the benchmarks
-# make audit  known holes in what is installed
+# make audit  known holes in what is installed     make load   500 listeners at once
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser demo test check audit format bench clean
+.PHONY: help install browser demo test check audit format bench chaos load clean
 
 help:
 	@head -3 Makefile | sed 's/^# //'
@@ -58,6 +58,16 @@ format: install
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+# Some three minutes; takes all of two cores.
+load: install
+	$(BIN)/python -m benchmarks.load --listeners 500 --ratings 100 --seconds 60 --web 1
+
+# Kills at random while listeners listen, at most ten minutes: `make chaos KILLS=20 SEED=2` (docs/chaos.md).
+KILLS ?= 200
+SEED ?= 1
+chaos: install
+	$(BIN)/python -m benchmarks.chaos --kills $(KILLS) --seed $(SEED) --listeners 6
 
 clean:
 	rm -rf $(VENV) node_modules build *.egg-info

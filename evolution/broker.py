@@ -12,10 +12,11 @@ PATIENCE = 1.0  # seconds
 SERVICES_LOST = (
     django.db.OperationalError,
     django.db.InterfaceError,
+    django.db.InternalError,  # a database that can only be read
     redis.RedisError,
     kombu.exceptions.OperationalError,
 )
-"""What is raised when the database or the broker is away: the same work can succeed when they are back."""
+"""What is raised when the database or the broker is away or takes nothing: the same work can succeed later."""
 
 
 def connect() -> redis.Redis:

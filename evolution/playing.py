@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -173,8 +174,19 @@ def record(chunk: Chunk, items: Sequence[Chunk]) -> None:
         )
         with transaction.atomic():
             Evaluation.objects.bulk_create([rows[position]], ignore_conflicts=True)
-            recording.file.save(name, content, save=False)
+            _keep(recording, name, content)
             Recording.objects.bulk_create([recording], ignore_conflicts=True)
+
+
+def _keep(recording: Recording, name: str, content: ContentFile[bytes]) -> None:
+    """Write the file; of one for which there is no room no half is left."""
+    try:
+        recording.file.save(name, content, save=False)
+    except OSError:
+        storage = recording.file.storage
+        with suppress(OSError):
+            storage.delete(recording.file.field.generate_filename(recording, name))
+        raise
 
 
 def warm_up() -> None:

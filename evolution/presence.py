@@ -61,6 +61,16 @@ def probe() -> dict[str, int] | None:
         return None
 
 
+def writable() -> bool | None:
+    """Whether the database takes what is written; None when it does not answer. Asked by a connection of its own."""
+    try:
+        with psycopg.connect(**_parameters("probe"), autocommit=True, connect_timeout=2) as asked:
+            row = asked.execute("SHOW transaction_read_only").fetchone()
+            return row is not None and row[0] == "off"
+    except psycopg.Error:
+        return None
+
+
 def _start(role: str, leave: threading.Event) -> threading.Thread:
     thread = threading.Thread(target=_hold, args=(role, leave), name="presence", daemon=True)
     thread.start()

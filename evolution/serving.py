@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -21,6 +22,11 @@ MICRO_BATCH = 8
 """Candidates that are played at once: between two such batches is looked whether the others are still wanted."""
 BATCHED_MICRO_BATCH = 512
 """The same of a generator that is faster the more it plays at once; it sees for itself what its memory holds."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+"""What the system says when a file cannot grow, whoever's limit it is."""
+_RAN_OUT = {"event": "out_of_memory"}
+"""What lines of the log are counted by, as `models_store.devices` counts them."""
 
 Item = dict[str, Any]
 Left = dict[Any, dict[str, Item]]
@@ -121,6 +127,12 @@ def _sentence(chunk: WaitingChunk, failure: Exception) -> str:
         return str(failure) or "the music could not be made"
     if isinstance(failure, devices.OutOfMemoryError):
         return f"{failure}; play shorter pieces, a smaller model, or on another device"
+    if devices.is_out_of_memory(failure):
+        logger.error("%s: memory ran out, and the player goes on", chunk.name, exc_info=failure, extra=_RAN_OUT)
+        return waiting.NO_MEMORY
+    if isinstance(failure, OSError) and failure.errno in NO_ROOM:
+        logger.error("%s: %s: make room there, or take another disk", chunk.name, failure)
+        return waiting.NO_ROOM
     logger.error("%s could not be played", chunk.name, exc_info=failure)
     return "the music could not be made, for a reason that is ours"
 

@@ -33,6 +33,11 @@ REMEMBERED = timedelta(hours=1)
 FORGOTTEN = timedelta(hours=6)
 """After which a chunk is deleted that no player took and no conductor asks for any more."""
 
+NO_ROOM = "there is no room left where music is kept; what you heard and rated is safe"
+NO_MEMORY = "the player's memory did not suffice; what you heard and rated is safe"
+TOLD_TO_PEOPLE = (NO_ROOM, NO_MEMORY)
+"""Why music could not be made, where it is for everybody to know: nobody asked for something impossible."""
+
 UNKNOWN_COST = 1.0
 """Seconds for a candidate, where nobody has played one yet: only the order of those who wait depends on it."""
 
@@ -156,7 +161,7 @@ def _look() -> tuple[list[Waiting], list[tuple[Waiting, float]]]:
         cost = size * each.get(word, usual)
         one = Waiting(str(pk), run, size, cost, fairness.weight(unheard), asked.timestamp(), word)
         if pk in claimed:
-            playing.append((one, (now - began).total_seconds() if began else 0.0))
+            playing.append((one, max(0.0, (now - began).total_seconds()) if began else 0.0))
         elif attempts < MOST_ATTEMPTS:
             waiting.append(one)
     return waiting, playing
@@ -167,7 +172,8 @@ def _had(playing: Sequence[tuple[Waiting, float]]) -> dict[Flow, float]:
     had: dict[Flow, float] = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT run_id, sum(seconds * power(0.5, extract(epoch FROM now() - at) / %s))"
+            # A clock that was set back must not make of what was had just now more than it was.
+            "SELECT run_id, sum(seconds * power(0.5, greatest(0, extract(epoch FROM now() - at)) / %s))"
             " FROM evolution_playertime WHERE at > %s GROUP BY run_id",
             [fairness.HALF_LIFE, timezone.now() - REMEMBERED],
         )

@@ -123,17 +123,27 @@ def _migrate() -> None:
 
 def _watch(family: Family, state_folder: Path) -> None:
     """Keep everything running: whoever dies is started again, and the terminal says so."""
-    looked = time.monotonic()
+    looked, last = time.monotonic(), list[str]()
     while True:
         time.sleep(WATCH_INTERVAL)
-        for program, code in family.dead():
-            print(f"{program.name} ended ({_why(code)}); it is started again.", flush=True)
+        if dead := family.dead():
+            for program, code in dead:
+                print(f"{program.name} ended ({_why(code)}); it is started again.", flush=True)
             time.sleep(RESTART_PAUSE)
-            family.start([program])
+            family.start([program for program, _ in dead])
         if time.monotonic() - looked > SERVICE_INTERVAL:
-            looked = time.monotonic()
-            for said in services.revive(state_folder):
-                print(said, flush=True)
+            looked, said = time.monotonic(), _revive(state_folder)
+            if said != last:  # what fails every few seconds is said once
+                print(*said, sep="\n", end="\n" if said else "", flush=True)
+            last = said
+
+
+def _revive(state_folder: Path) -> list[str]:
+    """Start services that have died again; one that cannot be is said, and tried again the next time."""
+    try:
+        return services.revive(state_folder)
+    except (services.ServiceError, OSError) as error:
+        return [f"{error}. It is tried again until it can be had; what is stored is safe."]
 
 
 def _why(code: int) -> str:

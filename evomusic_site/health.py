@@ -34,6 +34,8 @@ def _reason(state: dict[str, bool | int]) -> str:
         return "The database does not answer."
     if not state["broker"]:
         return "The broker does not answer."
+    if presence.writable() is False:
+        return "The database can only be read: nothing can be stored."
     try:
         lacking = schema.unapplied()
     except (django.db.Error, psycopg_pool.PoolTimeout):

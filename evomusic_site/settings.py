@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from celery.schedules import crontab
 
-from evomusic_site import environment, logs, media
+from evomusic_site import environment, logs, media, schedules
 from evomusic_site.admin_theme import UNFOLD as UNFOLD
 
 ENVIRONMENT = environment.read()
@@ -85,7 +86,7 @@ def _database(url: str) -> dict[str, object]:
         "PORT": str(parts.port or ""),
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "application_name": f"evomusic {ENVIRONMENT.role}",
+            "application_name": f"evomusic {ENVIRONMENT.role} {os.getpid()}",  # whose connections and claims they are
             "pool": {"min_size": 1, "max_size": 24, "timeout": 10},
         },
     }
@@ -100,7 +101,8 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         # A socket with nothing to hear blocks for 5 s at a time: Redis must be given longer than that to answer.
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 30}], "capacity": 500, "expiry": 30},
+        # Messages wait in one line for all sockets of a web process; what is beyond the capacity is dropped.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 30}], "capacity": 10_000, "expiry": 30},
     },
 }
 
@@ -202,10 +204,10 @@ CELERY_TASK_ROUTES = {"evolution.tasks.*": {"queue": "gpu"}}
 CELERY_BEAT_SCHEDULE = {
     "resume abandoned rounds": {
         "task": "listening.tasks.resume_abandoned",
-        "schedule": 3.0,  # seconds
-        "options": {"expires": 3.0},
+        "schedule": schedules.Steady(3.0),  # seconds
+        "options": {"expires": 30.0},  # clocks of two machines may differ; more than ten need not wait
     },
-    "prune evaluations": {"task": "listening.tasks.prune_evaluations", "schedule": 6 * 3600.0},
+    "prune evaluations": {"task": "listening.tasks.prune_evaluations", "schedule": schedules.Steady(6 * 3600.0)},
     "prune guests": {"task": "listening.tasks.prune_guests", "schedule": crontab(hour="3", minute="17")},  # UTC
 }
 

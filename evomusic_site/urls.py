@@ -7,6 +7,8 @@ from django.urls import include, path
 
 from evomusic_site import health, monitoring
 
+handler500 = "evomusic_site.outages.server_error"
+
 urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, Max, OuterRef, Q, Subquery
+from django.utils import timezone
 
 from evolution import generations
 from listening import selectors
@@ -22,6 +23,19 @@ FINISHED = 0.2
 """What hearing a track to its end weighs, in likes: music may go on because nobody is there."""
 WISH = 12.0
 """What moving a slider weighs, in ratings."""
+
+
+def moment(listener: Listener) -> datetime:
+    """Up to when to look for all that a listener has said so far: now, unless the clock was set back since they did.
+
+    Web process and conductor may also be machines whose clocks differ.
+    """
+    said = [
+        Rating.objects.filter(listener=listener).aggregate(last=Max("stored_at"))["last"],
+        Listen.objects.filter(listener=listener).aggregate(last=Max("stored_at"))["last"],
+        TasteEdit.objects.filter(listener=listener).aggregate(last=Max("created_at"))["last"],
+    ]
+    return max([timezone.now(), *(one for one in said if one is not None)])
 
 
 def tracks(listener: Listener, *, until: datetime) -> list[Track]:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from evolution import runs
 from evolution.models import Round
 from listening import events, queue, quotas, selectors
-from listening.models import Listener, Rating
+from listening.models import Listener, Rating, Track
 
 LONGEST_LISTEN = 24 * 3600.0  # seconds
 
@@ -60,8 +61,7 @@ def record(*, listener: Listener, opinion: Opinion) -> Stored:
     rating, RatingError when it is the listener's for another track.
     """
     track = selectors.track(listener, opinion.track)
-    # A clock that runs ahead must not make its ratings the last word for ever.
-    given_at = min(opinion.given_at, timezone.now() + timedelta(seconds=1))
+    given_at = _moment(track, opinion.given_at)
     rating = Rating(
         id=opinion.id,
         listener=listener,
@@ -80,6 +80,19 @@ def record(*, listener: Listener, opinion: Opinion) -> Stored:
             raise RatingError(f"id: expected one that was not used before, got {opinion.id}") from None
         return Stored(rating=known, is_new=False)
     return Stored(rating=rating, is_new=True)
+
+
+def _moment(track: Track, given_at: datetime) -> datetime:
+    """When a rating was given, as far as that can be believed.
+
+    A clock that runs ahead must not make its ratings the last word for ever; but when it was ours that was set back,
+    a change of mind still comes after what was said before.
+    """
+    latest = timezone.now() + timedelta(seconds=1)
+    if given_at <= latest:
+        return given_at
+    before = Rating.objects.filter(track=track).aggregate(last=Max("given_at"))["last"]
+    return min(given_at, latest if before is None else max(latest, before + timedelta(milliseconds=1)))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 from django.conf import settings
-from django.utils import timezone
 
 from evolution import runs
 from evolution.config import Configuration, UserModel
@@ -82,7 +81,7 @@ def learn(listener: Listener, round_: Round) -> Taste:
     kept = TasteSnapshot.objects.filter(round=round_).first()
     if kept is not None:
         return _restored(kept, learner)
-    moment = timezone.now()
+    moment = evidence.moment(listener)
     known = memory(listener, until=moment)
     started = time.monotonic()
     taste = _learned(learner, known, seed=seeding.derive(listener.run.seed, "taste", round_.number))

@@ -52,8 +52,13 @@ def limits(listener: Listener) -> tuple[int, int]:
 
 
 def _moments(round_: Round, *, since: datetime) -> Sequence[datetime]:
-    """When the run's other rounds were asked for, the newest first."""
-    others = Round.objects.filter(run_id=round_.run_id, requested_at__gt=since).exclude(pk=round_.pk)
+    """When the run's other rounds were asked for, the newest first.
+
+    What seems to come later than now was asked for before the clock was set back: nobody waits until then.
+    """
+    now = timezone.now()
+    others = Round.objects.filter(run_id=round_.run_id, requested_at__gt=since, requested_at__lte=now)
+    others = others.exclude(pk=round_.pk)
     return list(others.order_by("-requested_at").values_list("requested_at", flat=True))
 
 

@@ -59,7 +59,7 @@ def resume_lost() -> None:
 
 def read(listener: Listener) -> dict[str, Any]:
     """The report's content (its keys are those of `TasteReport.content`), from everything said until now."""
-    moment = timezone.now()
+    moment = evidence.moment(listener)
     model, concepts = profiles.aligner_of(listener), profiles.concepts_of(listener)
     heard = evidence.tracks(listener, until=moment)
     memory = evidence.memory(heard, model, edits=evidence.edits(listener, concepts, until=moment))

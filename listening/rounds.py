@@ -205,7 +205,9 @@ def _give_up(listener: Listener, round_: Round, error: Exception) -> None:
         return
     expected = isinstance(error, evaluation.PlayingError | LLMError | ValueError)
     logger.log(logging.WARNING if expected else logging.ERROR, "%s failed: %s", round_, error, exc_info=not expected)
-    if expected and listener.reference_user is not None:  # those who study the method are told; a person is not
+    if isinstance(error, evaluation.PlayingError) and str(error) in waiting.TOLD_TO_PEOPLE:
+        _fail(listener, round_, f"This round could not be finished: {error}. Try again later.")
+    elif expected and listener.reference_user is not None:  # those who study the method are told; a person is not
         _fail(listener, round_, f"This experiment cannot be run: {error}")
     else:
         _fail(listener, round_, "This round could not be finished, for a reason that is ours. Try again.")

@@ -13,6 +13,7 @@ export class Ratings extends EventTarget {
   #mine = new Set();
   #past = [];
   #now;
+  #last = -Infinity;
 
   /** @param queue  a RatingQueue */
   constructor({ queue, now = () => new Date() }) {
@@ -75,6 +76,12 @@ export class Ratings extends EventTarget {
     return { track: last.track, value: last.value };
   }
 
+  /** Now; after what was said last even when the clock was set back since, for the latest word counts. */
+  #moment() {
+    this.#last = Math.max(this.#now().getTime(), this.#last + 1);
+    return new Date(this.#last);
+  }
+
   #keep(track, value, never) {
     this.#values.set(track, value);
     if (never) this.#never.add(track);
@@ -90,7 +97,7 @@ export class Ratings extends EventTarget {
       value,
       never,
       seconds: Math.round(seconds * 100) / 100,
-      given_at: this.#now().toISOString(),
+      given_at: this.#moment().toISOString(),
     });
     this.dispatchEvent(new CustomEvent("change", { detail: { track, value, never } }));
     this.dispatchEvent(new CustomEvent("undoable", { detail: { possible: this.undoable } }));

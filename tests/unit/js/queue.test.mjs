@@ -163,3 +163,12 @@ test("ratings that waited from an earlier page are shown", async () => {
   const ratings = new Ratings({ queue: queueWith(async () => {}, { backing, online: () => false }) });
   assert.equal(ratings.of("t"), -1);
 });
+
+test("a change of mind is later than what was said before, although the clock was set back", () => {
+  const given = [];
+  const clock = [1000, 1000, 400, 5000];
+  const queue = { waiting: [], add: (rating) => given.push(Date.parse(rating.given_at)) };
+  const ratings = new Ratings({ queue, now: () => new Date(clock.shift()) });
+  for (const value of [1, -1, 0, 1]) ratings.give({ track: "a", value, seconds: 1 });
+  assert.deepEqual(given, [1000, 1001, 1002, 5000]);
+});
