@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evomusic_site.settings")
@@ -9,11 +10,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evomusic_site.settings")
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
-from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
 
-http = get_asgi_application()  # before the routing: it sets the applications up
+django = get_wsgi_application()  # before the routing: it sets the applications up
 
-from evomusic_site import bodies, measuring  # noqa: E402
+from evomusic_site import handling, measuring, static_files  # noqa: E402
 from laboratory import routing as laboratory  # noqa: E402
 from listening import routing as listening  # noqa: E402
 
@@ -21,7 +22,11 @@ sockets = [*laboratory.websocket_urlpatterns, *listening.websocket_urlpatterns]
 
 application = ProtocolTypeRouter(
     {
-        "http": bodies.limited(http),
+        "http": static_files.around(handling.Handler(django)),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(measuring.Sockets(URLRouter(sockets)))),
     }
 )
+
+# What is there now stays: a whole collection need not look at it again, while which nobody is answered.
+gc.collect()
+gc.freeze()

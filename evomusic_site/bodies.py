@@ -1,16 +1,18 @@
-"""How large a request's body may be. Django writes a body to the disk before any view sees it, however long it is."""
+"""A request's body, and how large it may be: it is read whole before a view sees it, however long it is."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 
 from evomusic_site.middleware import POLICY
 
+Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
-Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 LARGEST = 3 * 1024 * 1024
 """Bytes; a little above Django's DATA_UPLOAD_MAX_MEMORY_SIZE, which answers with a page."""
@@ -21,40 +23,52 @@ LARGEST_UPLOAD = 64 * 1024 * 1024
 UPLOADS = ("/laboratory/new/",)
 """Where files are uploaded."""
 
+LARGEST_IN_MEMORY = 1024 * 1024
+"""Bytes; the rest of a longer body is kept in a file that nobody else sees."""
+
 _ANSWER = b"The request is too large.\n"
 
 
-def limited(application: Any) -> Application:
-    """The application, which is never given more of a body than may come; who sends more is answered 413."""
-
-    async def answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await application(scope, receive, send)
-            return
-        largest = LARGEST_UPLOAD if scope["path"] in UPLOADS else LARGEST
-        if _claimed(scope) > largest:
-            await _refuse(send)
-            return
-        received, refused = 0, False
-
-        async def counted() -> Event:
-            nonlocal received, refused
-            event = await receive()
-            if event["type"] == "http.request":
-                received += len(event.get("body", b""))
-                if received > largest:  # it claimed less, or nothing
-                    refused = True
-                    return {"type": "http.disconnect"}
-            return event
-
-        await application(scope, counted, send)
-        if refused:
-            await _refuse(send)
-
-    return answer
+class TooLargeError(Exception):
+    """More came, or is said to come, than may."""
 
 
-def _claimed(scope: dict[str, Any]) -> int:
+class GoneError(Exception):
+    """Who asked left before everything had come."""
+
+
+async def read(scope: Scope, receive: Receive) -> tuple[IO[bytes], int]:
+    """The body, from its beginning, and its length in bytes. Raises TooLargeError or GoneError."""
+    largest = LARGEST_UPLOAD if scope["path"] in UPLOADS else LARGEST
+    if _claimed(scope) > largest:
+        raise TooLargeError
+    piece, more = await _piece(receive)
+    if not more and len(piece) <= largest:
+        return BytesIO(piece), len(piece)
+    body: IO[bytes] = SpooledTemporaryFile(LARGEST_IN_MEMORY)  # noqa: SIM115  # whoever asked closes it
+    try:
+        size = body.write(piece)
+        while more and size <= largest:
+            piece, more = await _piece(receive)
+            size += body.write(piece)
+        if size > largest:  # it claimed less, or nothing
+            raise TooLargeError
+        body.seek(0)
+    except BaseException:
+        body.close()
+        raise
+    return body, size
+
+
+async def _piece(receive: Receive) -> tuple[bytes, bool]:
+    """What came next, and whether more comes."""
+    event = await receive()
+    if event["type"] == "http.disconnect":
+        raise GoneError
+    return event.get("body", b""), event.get("more_body", False)
+
+
+def _claimed(scope: Scope) -> int:
     """The Content-Length; 0 where none is given that could be one."""
     for name, value in scope["headers"]:
         if name == b"content-length":
@@ -62,7 +76,8 @@ def _claimed(scope: dict[str, Any]) -> int:
     return 0
 
 
-async def _refuse(send: Send) -> None:
+async def refuse(send: Send) -> None:
+    """The answer to a body that is too large."""
     headers = [
         (b"content-type", b"text/plain"),
         (b"content-security-policy", POLICY.encode()),

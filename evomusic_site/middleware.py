@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
-from django.utils.decorators import sync_and_async_middleware
 
 POLICY = "; ".join(
     (
@@ -28,26 +26,16 @@ ADMIN_POLICY = POLICY.replace(
 
 ADMIN = "/admin/"
 
-GetResponse = Callable[[HttpRequest], HttpResponse] | Callable[[HttpRequest], Awaitable[HttpResponse]]
+GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
-@sync_and_async_middleware
 def content_security_policy(get_response: GetResponse) -> GetResponse:
     """Scripts and styles come from us alone, and none stands in a page; see ADMIN_POLICY for the exception."""
 
-    def said(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
         policy = ADMIN_POLICY if request.path_info.startswith(ADMIN) else POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
         return response
-
-    if iscoroutinefunction(get_response):
-
-        async def answer_async(request: HttpRequest) -> HttpResponse:
-            return said(request, await get_response(request))
-
-        return answer_async
-
-    def answer(request: HttpRequest) -> HttpResponse:
-        return said(request, get_response(request))  # type: ignore[arg-type]
 
     return answer

@@ -44,7 +44,6 @@ MIDDLEWARE = [
     "evomusic_site.middleware.content_security_policy",  # outside of all that answers
     "public_api.middleware.faults_as_json",
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -165,7 +164,7 @@ STATICFILES_DIRS = [
     ("vendor/uplot", NODE_MODULES / "uplot" / "dist"),
     ("vendor/brygada", NODE_MODULES / "@fontsource-variable" / "brygada-1918" / "files"),
 ]
-SERVESTATIC_USE_FINDERS = ENVIRONMENT.static_root is None  # an image has collected them
+STATIC_COLLECTED = ENVIRONMENT.static_root is not None  # in an image; else they are served from where they lie
 MEDIA_ROOT = STATE_FOLDER / "media"
 STORAGES = {
     "default": media.storage(ENVIRONMENT.s3),

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-
-from asgiref.sync import sync_to_async
 from django.contrib.auth import logout
-from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -31,9 +27,8 @@ def export(request: HttpRequest, listener: Listener) -> HttpResponseBase:
         return _too_often(request, error)
     music = form.is_valid() and form.cleaned_data["music"]
     name = f"evomusic-{timezone.now():%Y-%m-%d}.zip"
-    response = StreamingHttpResponse(
-        _pieces(personal_export.archive(listener, music=music)), content_type="application/zip"
-    )
+    pieces = personal_export.archive(listener, music=music)
+    response = StreamingHttpResponse(pieces, content_type="application/zip")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "private, no-store"
     return response
@@ -69,16 +64,3 @@ def _too_often(request: HttpRequest, error: pace.TooOftenError) -> HttpResponse:
     response = render(request, "429.html", {"message": str(error)}, status=pace.TOO_MANY)
     response.headers["Retry-After"] = str(error.seconds)
     return response
-
-
-async def _pieces(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """One piece after the other as it is fetched; meanwhile the database's connection is somebody else's."""
-    while (piece := await sync_to_async(_next)(pieces)) is not None:
-        yield piece
-
-
-def _next(pieces: Iterator[bytes]) -> bytes | None:
-    try:
-        return next(pieces, None)
-    finally:
-        close_old_connections()
