@@ -145,7 +145,7 @@ def _sessions(people: list[Listener]) -> list[str]:
         assert one.user is not None
         content = {
             SESSION_KEY: str(one.user_id),
-            BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
+            BACKEND_SESSION_KEY: "listening.recognition.WithListener",
             HASH_SESSION_KEY: one.user.get_session_auth_hash(),
         }
         key = uuid.uuid4().hex

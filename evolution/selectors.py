@@ -5,9 +5,10 @@ from __future__ import annotations
 from evolution.models import Candidate, Round, Run
 
 
-def latest_round(run: Run) -> Round | None:
-    """The newest round of a run."""
-    return run.rounds.order_by("-number").first()
+def latest_round(run_id: int) -> Round | None:
+    """The newest round of a run, with the run but for what only a search needs of it: that may be megabytes."""
+    rounds = Round.objects.filter(run_id=run_id).select_related("run")
+    return rounds.defer("run__searcher_state", "run__first_prompts").order_by("-number").first()
 
 
 def pending_rounds(*, begun_only: bool = False, most_trials: int | None = None) -> list[int]:

@@ -16,25 +16,25 @@ CARRIED = ("run", "round", "listener", "request")
 Id = int | str
 
 
-def _nobody() -> int | None:
-    return None
+def _nobody() -> dict[str, Id]:
+    return {}
 
 
 @dataclass
 class Known:
     """What is known of the work at hand. Shared by the threads that a request goes through, and added to there.
 
-    user: the primary key of the user who asked, when it was looked up already; it never asks the database.
+    who: the ids of whoever asked, as far as they were looked up already; it never asks the database.
     """
 
     ids: dict[str, Id] = field(default_factory=dict)
-    user: Callable[[], int | None] = _nobody
+    who: Callable[[], dict[str, Id]] = _nobody
 
 
 _KNOWN: ContextVar[Known | None] = ContextVar("evomusic_known", default=None)
 
 
-def begin(ids: dict[str, Id], *, user: Callable[[], int | None] = _nobody) -> Token[Known | None]:
+def begin(ids: dict[str, Id], *, who: Callable[[], dict[str, Id]] = _nobody) -> Token[Known | None]:
     """From here on, in this thread and those it waits for, these ids are known beside the ones that were.
 
     Raises ValueError for a name that is not among NAMES.
@@ -42,7 +42,7 @@ def begin(ids: dict[str, Id], *, user: Callable[[], int | None] = _nobody) -> To
     if unknown := set(ids) - set(NAMES):
         raise ValueError(f"ids: expected some of {', '.join(NAMES)}, got {', '.join(sorted(unknown))}")
     outer = _KNOWN.get()
-    return _KNOWN.set(Known({**(outer.ids if outer else {}), **ids}, user))
+    return _KNOWN.set(Known({**(outer.ids if outer else {}), **ids}, who))
 
 
 def end(token: Token[Known | None]) -> None:
@@ -51,20 +51,13 @@ def end(token: Token[Known | None]) -> None:
 
 
 @contextmanager
-def knowing(ids: dict[str, Id], *, user: Callable[[], int | None] = _nobody) -> Iterator[None]:
+def knowing(ids: dict[str, Id], *, who: Callable[[], dict[str, Id]] = _nobody) -> Iterator[None]:
     """`begin` and `end` around a block."""
-    token = begin(ids, user=user)
+    token = begin(ids, who=who)
     try:
         yield
     finally:
         end(token)
-
-
-def note_listener(listener: int, *, user: int) -> None:
-    """The user's listener was looked up: if it is the user who asked, the work at hand is this listener's."""
-    known = _KNOWN.get()
-    if known is not None and known.user() == user:
-        known.ids["listener"] = listener
 
 
 def note(ids: dict[str, Id]) -> None:
@@ -79,7 +72,5 @@ def current() -> dict[str, Id]:
     known = _KNOWN.get()
     if known is None:
         return {}
-    ids = dict(known.ids)
-    if (user := known.user()) is not None:
-        ids.setdefault("user", user)
+    ids = {**known.who(), **known.ids}
     return {name: ids[name] for name in NAMES if name in ids}

@@ -5,42 +5,31 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction
 from django.conf import settings
-from django.db.models.signals import post_init
 from django.http import HttpRequest, HttpResponse
-from django.utils.decorators import sync_and_async_middleware
 
 from evomusic_site import log_context, metrics
 from evomusic_site import task_hooks as task_hooks  # tasks carry the ids of whoever sends them
+from evomusic_site.log_context import Id
 
 HEADER = "X-Request-ID"
 _SENT = "HTTP_X_REQUEST_ID"
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
-GetResponse = Callable[[HttpRequest], HttpResponse] | Callable[[HttpRequest], Awaitable[HttpResponse]]
+GetResponse = Callable[[HttpRequest], HttpResponse]
 Message = dict[str, Any]
 
 
-@sync_and_async_middleware
 def measure(get_response: GetResponse) -> GetResponse:
     """Count and time what is answered; the log and the answer carry the id that a proxy gave, or a new one."""
-    if iscoroutinefunction(get_response):
-
-        async def answer_async(request: HttpRequest) -> HttpResponse:
-            name, started = request_id(request), time.perf_counter()
-            with log_context.knowing({"request": name}, user=lambda: _user(request)):
-                return _counted(request, await get_response(request), name, started)
-
-        return answer_async
 
     def answer(request: HttpRequest) -> HttpResponse:
         name, started = request_id(request), time.perf_counter()
-        with log_context.knowing({"request": name}, user=lambda: _user(request)):
-            return _counted(request, get_response(request), name, started)  # type: ignore[arg-type]
+        with log_context.knowing({"request": name}, who=lambda: _who(getattr(request, "_cached_user", None))):
+            return _counted(request, get_response(request), name, started)
 
     return answer
 
@@ -68,10 +57,12 @@ def view_name(request: HttpRequest) -> str:
     return match.namespaces[0] if match.namespaces[:1] == ["admin"] else match.view_name or "unnamed"
 
 
-def _user(request: HttpRequest) -> int | None:
-    """The user's primary key if somebody asked for the user before; a line of the log asks no database."""
-    user = getattr(request, "_cached_user", None)
-    return user.pk if user is not None else None
+def _who(user: Any) -> dict[str, Id]:
+    """The ids of a user who was looked up, and of the listener that came along; a line of the log asks no database."""
+    if getattr(user, "pk", None) is None:
+        return {}
+    listener = user._meta.get_field("listener").get_cached_value(user, default=None)
+    return {"user": user.pk} if listener is None else {"user": user.pk, "listener": listener.pk}
 
 
 class Sockets:
@@ -95,11 +86,8 @@ class Sockets:
                 sent.inc()
             await send(message)
 
-        def user() -> int | None:
-            return getattr(scope.get("user"), "pk", None)
-
         with (
-            log_context.knowing({"request": secrets.token_hex(6)}, user=user),
+            log_context.knowing({"request": secrets.token_hex(6)}, who=lambda: _who(scope.get("user"))),
             metrics.SOCKETS.labels(kind).track_inprogress(),
         ):
             await self.application(scope, counted_receive, counted_send)
@@ -109,13 +97,3 @@ def _kind(path: str) -> str:
     if path.startswith("/ws/laboratory/"):
         return "laboratory"
     return "listening" if path.startswith("/ws/listen") else "other"
-
-
-def _note(instance: Any, **_: object) -> None:
-    """A listener was looked up; `user_id` is read where it lies, for a deferred one would be asked for."""
-    user = instance.__dict__.get("user_id")
-    if user is not None and instance.pk is not None:
-        log_context.note_listener(instance.pk, user=user)
-
-
-post_init.connect(_note, sender="listening.Listener", dispatch_uid="evomusic_site.measuring")

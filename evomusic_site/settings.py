@@ -117,7 +117,11 @@ LOGOUT_REDIRECT_URL = "listening:welcome"
 
 # Logins that fail are counted per address, for whichever names: whoever tries names one after another is locked out
 # too, nobody can lock somebody else out from elsewhere, and the answer is the same whether there is such a name.
-AUTHENTICATION_BACKENDS = ["evomusic_site.throttle.LoginThrottle", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "evomusic_site.throttle.LoginThrottle",
+    "listening.recognition.WithListener",
+    "django.contrib.auth.backends.ModelBackend",  # named by sessions that are older than the one above
+]
 AXES_FAILURE_LIMIT = ENVIRONMENT.login_failures
 AXES_COOLOFF_TIME = timedelta(minutes=ENVIRONMENT.login_lock_minutes)
 AXES_LOCKOUT_PARAMETERS = ["ip_address"]

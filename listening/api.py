@@ -116,7 +116,7 @@ def store_rating(listener: Listener, content: Any) -> Answer:
         "value": stored.rating.value,
         "rated": progress.rated,
         "needed": progress.needed,
-        "evolving": progress.round is not None,
+        "evolving": progress.evolving,
     }
     return answer, 201 if stored.is_new else 200
 

@@ -124,7 +124,7 @@ def _newcomer(request: HttpRequest) -> Listener:
     """Somebody whom an invitation brought here: a guest, whose own first playlist begins."""
     visitors.admit_guest(request)
     listener = listeners.make_guest()
-    login(request, listener.user, backend="django.contrib.auth.backends.ModelBackend")
+    login(request, listener.user, backend="listening.recognition.WithListener")
     feedback.evolve(listener=listener)
     return listener
 

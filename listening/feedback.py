@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -95,27 +95,18 @@ def _moment(track: Track, given_at: datetime) -> datetime:
     return min(given_at, latest if before is None else max(latest, before + timedelta(milliseconds=1)))
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How much of the newest playlist is rated, how much is enough, and the round that is being made."""
-
-    rated: int
-    needed: int
-    round: Round | None
-
-
-def evolve_if_rated(*, listener: Listener) -> Progress:
+def evolve_if_rated(*, listener: Listener) -> selectors.Progress:
     """Begin the next round when enough of the newest playlist is rated and none is being made.
 
     Not when the listener has called one off since that playlist came, or has asked for as much as they may.
     """
-    # In this order: when no round is pending, the playlist that is counted afterwards is the newest.
-    round_ = selectors.pending_round(listener)
-    rated, needed = selectors.rated(listener)
-    if round_ is None and rated >= needed > 0 and not selectors.was_cancelled(listener):
-        with suppress(quotas.QuotaError):  # a rating is stored either way; the button says when it goes on
-            round_ = evolve(listener=listener)
-    return Progress(rated, needed, round_)
+    now = selectors.progress(listener)
+    if now.evolving or not now.rated >= now.needed > 0 or selectors.was_cancelled(listener):
+        return now
+    with suppress(quotas.QuotaError):  # a rating is stored either way; the button says when it goes on
+        evolve(listener=listener)
+        return replace(now, evolving=True)
+    return now
 
 
 @transaction.atomic

@@ -119,7 +119,7 @@ def _listen(person: Listener, playlist: Playlist, number: int, *, noise: float) 
     )
     standard = profiles.aligner_of(person).standardise(embeddings)
     judged = ratings[own] if bool(own.any()) else ratings
-    return _Heard(_liked(judged), _liked(control), curation.variety(standard), selectors.rated(person)[0])
+    return _Heard(_liked(judged), _liked(control), curation.variety(standard), selectors.progress(person).rated)
 
 
 def _control(person: Listener, number: int, count: int) -> Tensor:

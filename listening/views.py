@@ -54,7 +54,7 @@ def start(request: HttpRequest) -> HttpResponse:
         except pace.TooOftenError as error:
             return render(request, "429.html", {"message": str(error)}, status=pace.TOO_MANY)
         listener = listeners.make_guest()
-        login(request, listener.user, backend="django.contrib.auth.backends.ModelBackend")
+        login(request, listener.user, backend="listening.recognition.WithListener")
         feedback.evolve(listener=listener)
     return redirect("listening:listen")
 
@@ -100,7 +100,7 @@ def account(request: HttpRequest, listener: Listener) -> HttpResponse:
     form = AccountForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and listener.is_guest and form.is_valid():
         kept = listeners.keep(listener, username=form.cleaned_data["username"], password=form.cleaned_data["password1"])
-        login(request, kept.user, backend="django.contrib.auth.backends.ModelBackend")
+        login(request, kept.user, backend="listening.recognition.WithListener")
         return redirect("listening:account")
     status = 400 if form.errors else 200
     content = context(listener, form=form, links=sharing.shown(sharing.of(listener)))

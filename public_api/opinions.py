@@ -60,4 +60,4 @@ def _record(listener: Listener, rating_id: uuid.UUID, opinion: said.Opinion) -> 
 def _progress(listener: Listener) -> dict[str, Any]:
     """How far the newest playlist is; begins the next round when enough of it is rated."""
     progress = feedback.evolve_if_rated(listener=listener)
-    return {"rated": progress.rated, "needed": progress.needed, "evolving": progress.round is not None}
+    return {"rated": progress.rated, "needed": progress.needed, "evolving": progress.evolving}

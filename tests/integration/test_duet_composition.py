@@ -133,7 +133,7 @@ def test_ratings_of_what_was_made_for_two_teach_each_their_own_taste(duet, pair)
     after = [len(profiles.memory(person, until=timezone.now())) for person in pair]
     assert after[0] > before[0]
     assert after[1] == before[1]
-    assert selectors.rated(guest)[0] == 0
+    assert selectors.progress(guest).rated == 0
 
 
 def test_another_conductor_at_it_is_left_alone(duet):

@@ -10,6 +10,7 @@ from evolution.models import Round
 from listening import feedback, selectors
 from listening.feedback import Opinion, RatingError
 from listening.models import Rating, Track
+from listening.selectors import Progress
 
 pytestmark = pytest.mark.django_db
 
@@ -95,10 +96,12 @@ def test_impossible_listening_times_are_refused(listener, make_playlist, seconds
 
 def test_enough_ratings_begin_the_next_round_and_no_more_than_one(listener, make_playlist):
     playlist = make_playlist(listener, tracks=4)
-    rounds = []
+    progress, rounds = [], []
     for place in playlist.places.all():
         feedback.record(listener=listener, opinion=opinion(place.track, -1))
-        rounds.append(feedback.evolve_if_rated(listener=listener).round)
+        progress.append(feedback.evolve_if_rated(listener=listener))
+        rounds.append(selectors.pending_round(listener))
+    assert progress == [Progress(1, 3, False), Progress(2, 3, False), Progress(3, 3, True), Progress(4, 3, True)]
     assert rounds[0] is None
     assert rounds[1] is None
     assert rounds[2] == rounds[3]
@@ -109,8 +112,8 @@ def test_no_opinion_counts_as_unrated(listener, make_playlist):
     playlist = make_playlist(listener, tracks=4)
     for place in playlist.places.all():
         feedback.record(listener=listener, opinion=opinion(place.track, 0))
-    assert selectors.rated(listener) == (0, 3)
-    assert feedback.evolve_if_rated(listener=listener).round is None
+    assert feedback.evolve_if_rated(listener=listener) == Progress(0, 3, False)
+    assert selectors.pending_round(listener) is None
 
 
 def test_asking_twice_for_the_next_playlist_asks_once(listener, django_capture_on_commit_callbacks):

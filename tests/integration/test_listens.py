@@ -165,5 +165,5 @@ def test_hearings_need_the_page_s_token_and_somebody_who_listens(client, listene
 
 def test_a_hearing_says_nothing_of_how_much_is_rated(mine, listener, track):
     post(mine, told(track, ending="finished", seconds=12))
-    assert selectors.rated(listener) == (0, 3)
+    assert (selectors.progress(listener).rated, selectors.progress(listener).needed) == (0, 3)
     assert not Rating.objects.exists()

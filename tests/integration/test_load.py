@@ -12,6 +12,7 @@ from channels.layers import get_channel_layer
 from evomusic_site.environment import ROOT
 from listening import listeners
 from listening.models import Listener
+from listening.recognition import WithListener
 
 
 def test_twenty_listeners_on_sockets_lose_no_rating_and_no_message(tmp_path: Path) -> None:
@@ -43,10 +44,11 @@ async def test_as_many_messages_wait_for_one_web_process_as_a_crowd_is_sent_at_o
     await layer.group_discard("crowd", channel)
 
 
-def test_a_listener_is_found_by_one_query_that_brings_their_run(
+def test_whoever_a_session_names_is_found_with_their_listener_by_one_query(
     listener: Listener, django_assert_num_queries: object
 ) -> None:
     with django_assert_num_queries(1):  # type: ignore[operator]
-        found = listeners.of_user(listener.user)
+        user = WithListener().get_user(listener.user_id)
+        found = listeners.of_user(user)
         assert found is not None
-        assert (found.user, found.run.status) == (listener.user, listener.run.status)
+        assert (found, found.run_id, found.user) == (listener, listener.run_id, listener.user)

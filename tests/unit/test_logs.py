@@ -67,12 +67,12 @@ def test_a_name_that_no_log_knows_is_refused():
         log_context.begin({"email": "ada@example.org"})
 
 
-def test_another_persons_listener_is_not_noted():
-    with log_context.knowing({}, user=lambda: 5):
-        log_context.note_listener(12, user=6)
-        assert "listener" not in log_context.current()
-        log_context.note_listener(11, user=5)
-        assert log_context.current() == {"listener": 11, "user": 5}
+def test_who_asked_is_told_as_soon_as_that_is_known():
+    who = {}
+    with log_context.knowing({"request": "4f2a"}, who=lambda: who):
+        assert log_context.current() == {"request": "4f2a"}
+        who |= {"user": 5, "listener": 11}
+        assert log_context.current() == {"listener": 11, "user": 5, "request": "4f2a"}
 
 
 @pytest.mark.parametrize(
