@@ -19,7 +19,6 @@ from listening import quotas
 from listening.feedback import RatingError
 from listening.listens import ListenError
 from listening.models import Listen, Playlist, Rating, Track
-from listening.quotas import QuotaError
 from public_api import limits
 
 MISSING = (Experiment, Listen, Playlist, Rating, Run, Track)
@@ -62,10 +61,6 @@ def install(api: NinjaAPI) -> None:
     answers |= {model.DoesNotExist: _missing(model.__name__.lower()) for model in MISSING}
     for kind, handler in answers.items():
         api.add_exception_handler(kind, handler)
-
-
-def _too_often(_request: HttpRequest, error: limits.TooManyError | QuotaError) -> HttpResponse:
-    return answer(429, str(error), headers={"Retry-After": str(error.seconds)})
 
 
 def _missing(name: str) -> Answer:
