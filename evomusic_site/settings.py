@@ -86,7 +86,7 @@ def _database(url: str) -> dict[str, object]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "application_name": f"evomusic {ENVIRONMENT.role} {os.getpid()}",  # whose connections and claims they are
-            "pool": {"min_size": 1, "max_size": 24, "timeout": 10},
+            "pool": {"min_size": 1, "max_size": 24, "timeout": 5},
         },
     }
 
