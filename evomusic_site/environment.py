@@ -8,6 +8,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import secrets
+import socket
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +19,9 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("line", "json")
 SHORTEST_TOKEN = 16  # characters; a shorter one could be tried out
 SHORTEST_SECRET = 50  # characters; what `manage.py check --deploy` asks for
+
+PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+"""Networks whose addresses nobody on the internet can have."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -81,6 +86,8 @@ def read() -> Environment:
     debug = env.bool("DEBUG", default=False)
     allowed_hosts = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", host])
     deployed = not debug and any(map(is_public_name, allowed_hosts))
+    if env.bool("EVOMUSIC_OWN_ADDRESSES", default=False):
+        allowed_hosts = [*allowed_hosts, *private_hosts(_own_addresses())]
     return Environment(
         state_folder=state_folder,
         database_url=env.str("DATABASE_URL", default=""),
@@ -158,6 +165,20 @@ def is_public_name(host: str) -> bool:
     except ValueError:
         return "." in name and name.rpartition(".")[2] not in ("local", "localhost", "internal", "test", "lan")
     return False
+
+
+def private_hosts(addresses: Iterable[str]) -> list[str]:
+    """Those of some IP addresses that belong to a private network (RFC 1918, RFC 4193), as a Host header has them."""
+    private = [one for one in map(ipaddress.ip_address, sorted(addresses)) if any(one in net for net in PRIVATE)]
+    return [f"[{one}]" if one.version == 6 else str(one) for one in private]
+
+
+def _own_addresses() -> set[str]:
+    """What this machine's, or this container's, name stands for; nothing where the name is unknown."""
+    try:
+        return {str(found[4][0]) for found in socket.getaddrinfo(socket.gethostname(), None)}
+    except OSError:
+        return set()
 
 
 def _secret(given: str, state_folder: Path, *, deployed: bool) -> str:

@@ -167,7 +167,7 @@ def _compose():
 def test_compose_has_all_that_the_service_is_made_of():
     services_ = _compose()["services"]
     expected = {"caddy", "web", "conductor", "player", "player-gpu-0", "beat", "migrate", "database", "broker"}
-    assert expected == set(services_)
+    assert expected | {"prometheus"} == set(services_)
     for name, service in services_.items():
         after = set(service.get("depends_on", ()))
         assert after <= set(services_), name
@@ -183,7 +183,7 @@ def test_every_service_of_ours_runs_an_entry_point_that_can_be_run():
             assert os.access(ROOT / script, os.X_OK), name
             assert (ROOT / service["build"]["dockerfile"]).is_file()
         else:
-            assert re.search(r":\d+[\w.-]*$", service["image"]), f"{name} has no version"
+            assert re.search(r":v?\d+\.\d+[\w.-]*$", service["image"]), f"{name} has no version"
 
 
 @pytest.mark.parametrize("script", sorted((DEPLOY / "entry").iterdir()), ids=lambda path: path.name)

@@ -1,8 +1,7 @@
-"""Metrics and the status page: who may read them, what they tell, and what they cost."""
+"""Metrics: who may read them, what they tell of the service and of a web process, and what they cost."""
 
 from __future__ import annotations
 
-import logging
 import re
 import uuid
 from datetime import timedelta
@@ -13,17 +12,11 @@ from channels.testing import WebsocketCommunicator
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from prometheus_client.parser import text_string_to_metric_families
 
-from evolution import playing, serving, tasks, waiting
-from evolution.models import Evaluation, Generation, Round
-from evolution.takes import Instruments
-from evomusic_site import figures, log_context, logs, measuring, metrics, standing, task_hooks
-from evomusic_site.celery import app
-from listening.models import Rating, TasteSnapshot
-from models_store import devices
-
-TOKEN = "a token of the tests alone"
+from evolution.models import Generation, Round
+from evomusic_site import figures, log_context, measuring, metrics, standing
+from listening.models import Rating
+from tests.integration.scraping import TOKEN, scraped
 
 
 @pytest.fixture(autouse=True)
@@ -38,23 +31,10 @@ def token(settings):
     settings.METRICS_TOKEN = TOKEN
 
 
-def samples(text):
-    return {
-        (sample.name, *sorted(sample.labels.values())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
 @pytest.fixture
-def scrape(client, token, db):
-    def ask():
-        figures._LATEST.clear()
-        answer = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
-        assert answer.status_code == 200
-        return samples(answer.content.decode())
-
-    return ask
+def scrape(client, settings, db):
+    settings.METRICS_TOKEN = TOKEN
+    return lambda: scraped(client)
 
 
 def rate(playlist, value, *, never=False):
@@ -225,182 +205,3 @@ def test_sockets_are_counted_while_they_are_open():
     assert async_to_sync(talk)() == before[0] + 1
     after = count("evomusic_sockets_open"), count("evomusic_socket_messages_total", direction="received")
     assert after == (before[0], before[1] + 1)
-
-
-# workers
-
-
-SEEN: list[dict] = []
-
-
-@app.task(name="tests.look")
-def look(subject):
-    SEEN.append(log_context.current())
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_task_is_timed_counted_and_knows_on_whose_behalf_it_was_sent(workers):
-    def ended():
-        return metrics.REGISTRY.get_sample_value("evomusic_tasks_total", {"task": "tests.look", "outcome": "done"}) or 0
-
-    SEEN.clear()
-    before = ended()
-    with log_context.knowing({"run": 3, "round": 7, "listener": 5, "request": "abc", "chunk": "not carried"}):
-        look.apply_async([1], queue="gpu")
-    give_up = timezone.now() + timedelta(seconds=20)
-    while ended() == before and timezone.now() < give_up:
-        pass
-    assert ended() == before + 1
-    assert SEEN[0] == {"run": 3, "round": 7, "listener": 5, "request": "abc", "task": SEEN[0]["task"]}
-    assert log_context.current() == {}
-
-
-@pytest.mark.django_db
-def test_a_round_of_a_conductor_logs_its_run_and_listener(listener):
-    round_ = Round.objects.create(run=listener.run, number=1, generations_planned=1)
-    told = task_hooks._subject("listening.tasks.run_round", (round_.pk,))
-    assert told == {"round": round_.pk, "run": listener.run_id, "listener": listener.pk}
-    assert task_hooks._subject("listening.tasks.run_round", (0,)) == {"round": 0}
-
-
-def chunk_for(listener, *, items=3):
-    made = waiting.chunk(
-        "evaluations",
-        [{"key": f"{number:064d}", "genome": "calm jazz with piano", "seed": number} for number in range(items)],
-        seconds=1.0,
-        instruments=Instruments(),
-        reply="replies:test",
-        run=listener.run_id,
-    )
-    waiting.add([made])
-    return made
-
-
-@pytest.mark.django_db
-def test_chunks_that_wait_are_told_until_they_are_played(scrape, listener):
-    before = scrape()
-    chunk_for(listener)
-    after = scrape()
-    assert after["evomusic_chunks", "waiting"] - before["evomusic_chunks", "waiting"] == 1
-    assert after["evomusic_chunk_candidates",] - before["evomusic_chunk_candidates",] == 3
-
-
-@pytest.mark.django_db
-def test_a_player_counts_what_it_played_and_logs_for_which_run(listener, monkeypatch):
-    def count(name):
-        return metrics.REGISTRY.get_sample_value(name, {"kind": "evaluations"}) or 0
-
-    made, seen = chunk_for(listener), []
-    evaluate = playing.evaluate
-
-    def heard(*given):
-        seen.append(log_context.current())
-        evaluate(*given)
-
-    monkeypatch.setitem(serving._KINDS, "evaluations", (Evaluation, heard))
-    before = count("evomusic_played_total"), count("evomusic_chunk_seconds_count")
-    tasks.play_waiting.apply()
-    after = count("evomusic_played_total"), count("evomusic_chunk_seconds_count")
-    assert (after[0] - before[0], after[1] - before[1]) == (3, 1)
-    assert (seen[0]["run"], seen[0]["chunk"]) == (listener.run_id, str(made.pk)[:8])
-    assert log_context.current() == {}
-    tasks.play_waiting.apply()
-    assert count("evomusic_chunk_seconds_count") == after[1], "nothing waited"
-
-
-@pytest.mark.django_db
-def test_memory_that_runs_out_is_counted():
-    def count():
-        return metrics.REGISTRY.get_sample_value("evomusic_events_total", {"event": "out_of_memory"})
-
-    def work(part):
-        if part.stop - part.start > 1:
-            raise MemoryError
-        return part.start
-
-    logger, handler = logging.getLogger("models_store.devices"), logs.Counting()
-    logger.addHandler(handler)
-    handled_twice = 2 if any(isinstance(one, logs.Counting) for one in logging.root.handlers) else 1
-    try:
-        before = count()
-        assert devices.in_parts(work, 2, at_once=2) == [0, 1]
-        assert count() == before + handled_twice
-    finally:
-        logger.removeHandler(handler)
-
-
-@pytest.mark.django_db
-def test_rounds_generations_and_tastes_are_timed_when_they_are_stored(listener):
-    def count(name, **labels):
-        return metrics.REGISTRY.get_sample_value(name, labels) or 0
-
-    names = ("evomusic_generation_seconds_sum", "evomusic_learn_seconds_sum")
-    before = [count(name) for name in names], count("evomusic_round_seconds_count", outcome="done")
-    round_ = Round.objects.create(run=listener.run, number=1, generations_planned=1)
-    fitness = {"best": 0.5, "mean": 0.4, "median": 0.4, "worst": 0.1}
-    Generation.objects.create(round=round_, number=1, seconds=2.5, **fitness)
-    now = timezone.now()
-    TasteSnapshot.objects.create(
-        listener=listener, round=round_, learner="bayes", embedding=[1.0, 0.0], ratings=3, seconds=0.25, created_at=now
-    )
-    assert count("evomusic_round_seconds_count", outcome="done") == before[1]
-    round_.status, round_.finished_at = Round.Status.DONE, now
-    round_.save()
-    after = [count(name) for name in names], count("evomusic_round_seconds_count", outcome="done")
-    assert [b - a for a, b in zip(before[0], after[0], strict=True)] == pytest.approx([2.5, 0.25])
-    assert after[1] == before[1] + 1
-
-
-# the status page
-
-
-@pytest.mark.django_db
-def test_the_status_page_is_for_staff(client, listener):
-    assert client.get("/laboratory/status/").status_code == 302
-    client.force_login(listener.user)
-    assert client.get("/laboratory/status/").status_code == 404
-
-
-@pytest.mark.django_db
-def test_the_page_shows_rounds_and_why_one_failed_and_holds_no_script(staff, listener):
-    now = timezone.now()
-    Round.objects.create(
-        run=listener.run,
-        number=1,
-        generations_planned=1,
-        status="failed",
-        finished_at=now,
-        message="The model is <gone>.",
-    )
-    Round.objects.create(run=listener.run, number=2, generations_planned=3, status="evolving", started_at=now)
-    page = staff.get("/laboratory/status/").content.decode()
-    assert "The model is &lt;gone&gt;." in page
-    assert "0 of 3" in page
-    assert "One round failed in the last hour." in page
-    assert 'href="/laboratory/status/" aria-current="page"' in page
-    assert not re.search(r"<script(?![^>]*\bsrc=)", page)
-    assert " style=" not in page
-    part = staff.get("/laboratory/status/?part").content.decode()
-    assert "<html" not in part
-    assert "The model is &lt;gone&gt;." in part
-    assert listener.user.get_username() not in page
-
-
-@pytest.mark.django_db
-def test_the_page_says_when_the_database_is_away(staff, monkeypatch):
-    def lost():
-        raise figures.DATABASE_LOST[0]("gone")
-
-    monkeypatch.setattr(standing, "read", lost)
-    answer = staff.get("/laboratory/status/")
-    assert answer.status_code == 503
-    assert "The database does not answer." in answer.content.decode()
-
-
-@pytest.mark.django_db
-def test_the_page_says_when_the_broker_is_away_and_nobody_works(staff, settings):
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    page = staff.get("/laboratory/status/").content.decode()
-    assert "The broker (Redis) does not answer" in page
-    assert "No conductor is up" in page
-    assert "No player is up" in page

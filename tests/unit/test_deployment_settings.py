@@ -78,3 +78,27 @@ def test_cookies_and_https_are_as_they_must_be_when_deployed(tmp_path):
         [sys.executable, "-c", program], cwd=environment.ROOT, env=whole, capture_output=True, text=True
     )
     assert done.stdout.strip() == "True True True True ('HTTP_X_FORWARDED_PROTO', 'https') False", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("addresses", "hosts"),
+    [
+        (["172.18.0.5", "fd00::5"], ["172.18.0.5", "[fd00::5]"]),
+        (["10.1.2.3", "192.168.7.7", "172.31.255.255"], ["10.1.2.3", "172.31.255.255", "192.168.7.7"]),
+        (["127.0.0.1", "::1", "fe80::1%eth0", "169.254.1.1"], []),
+        (["93.184.215.14", "172.32.0.1", "2606:2800:21f::1"], []),
+        ([], []),
+    ],
+)
+def test_of_its_own_addresses_a_site_answers_to_the_private_ones_alone(addresses, hosts):
+    assert environment.private_hosts(addresses) == hosts
+
+
+def test_a_site_that_answers_to_its_own_addresses_is_told_so_and_does_not_count_as_deployed_for_it(monkeypatch):
+    monkeypatch.setattr(environment, "_own_addresses", lambda: {"172.18.0.5"})
+    monkeypatch.setenv("ALLOWED_HOSTS", "localhost")
+    assert environment.read().allowed_hosts == ["localhost"]
+    monkeypatch.setenv("EVOMUSIC_OWN_ADDRESSES", "true")
+    read = environment.read()
+    assert read.allowed_hosts == ["localhost", "172.18.0.5"]
+    assert (read.secure_cookies, read.trusted_proxies) == (False, 0)
