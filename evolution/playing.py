@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from torch import Tensor
 
-from evolution import genomes
+from evolution import genomes, keeping
 from evolution.models import Evaluation, Recording
 from evolution.takes import Instruments
 from models_store import artefacts, audio, catalog
@@ -174,19 +173,8 @@ def record(chunk: Chunk, items: Sequence[Chunk]) -> None:
         )
         with transaction.atomic():
             Evaluation.objects.bulk_create([rows[position]], ignore_conflicts=True)
-            _keep(recording, name, content)
+            keeping.keep(recording, name, content)
             Recording.objects.bulk_create([recording], ignore_conflicts=True)
-
-
-def _keep(recording: Recording, name: str, content: ContentFile[bytes]) -> None:
-    """Write the file; of one for which there is no room no half is left."""
-    try:
-        recording.file.save(name, content, save=False)
-    except OSError:
-        storage = recording.file.storage
-        with suppress(OSError):
-            storage.delete(recording.file.field.generate_filename(recording, name))
-        raise
 
 
 def warm_up() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
@@ -11,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from evolution import broker, interruption, playing, waiting
+from evolution import broker, interruption, keeping, playing, waiting
 from evolution.models import Evaluation, Recording, WaitingChunk
 from models_store import devices
 
@@ -23,8 +22,6 @@ MICRO_BATCH = 8
 BATCHED_MICRO_BATCH = 512
 """The same of a generator that is faster the more it plays at once; it sees for itself what its memory holds."""
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-"""What the system says when a file cannot grow, whoever's limit it is."""
 _RAN_OUT = {"event": "out_of_memory"}
 """What lines of the log are counted by, as `models_store.devices` counts them."""
 
@@ -130,9 +127,12 @@ def _sentence(chunk: WaitingChunk, failure: Exception) -> str:
     if devices.is_out_of_memory(failure):
         logger.error("%s: memory ran out, and the player goes on", chunk.name, exc_info=failure, extra=_RAN_OUT)
         return waiting.NO_MEMORY
-    if isinstance(failure, OSError) and failure.errno in NO_ROOM:
+    if isinstance(failure, OSError) and failure.errno in keeping.NO_ROOM:
         logger.error("%s: %s: make room there, or take another disk", chunk.name, failure)
         return waiting.NO_ROOM
+    if isinstance(failure, keeping.KeepingError):
+        logger.error("%s: %s", chunk.name, failure)
+        return waiting.NOT_KEPT
     logger.error("%s could not be played", chunk.name, exc_info=failure)
     return "the music could not be made, for a reason that is ours"
 

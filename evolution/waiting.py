@@ -35,7 +35,8 @@ FORGOTTEN = timedelta(hours=6)
 
 NO_ROOM = "there is no room left where music is kept; what you heard and rated is safe"
 NO_MEMORY = "the player's memory did not suffice; what you heard and rated is safe"
-TOLD_TO_PEOPLE = (NO_ROOM, NO_MEMORY)
+NOT_KEPT = "the place where music is kept does not take it at the moment; what you heard and rated is safe"
+TOLD_TO_PEOPLE = (NO_ROOM, NO_MEMORY, NOT_KEPT)
 """Why music could not be made, where it is for everybody to know: nobody asked for something impossible."""
 
 UNKNOWN_COST = 1.0

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from evolution import broker, evaluation, generations, locks, runs
+from evolution import broker, evaluation, generations, locks, runs, waiting
 from evolution.models import Candidate
 from listening import archive, duets, events, picks, playlists, profiles, queue
 from listening.duets import DuetError
@@ -161,7 +161,13 @@ def _give_up(duet: Duet, error: Exception) -> None:
         return
     expected = isinstance(error, DuetError | evaluation.PlayingError)
     logger.log(logging.INFO if expected else logging.ERROR, "duet %s: %s", duet.pk, error, exc_info=not expected)
-    _fail(duet, str(error) if isinstance(error, DuetError) else OURS)
+    _fail(duet, _sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, evaluation.PlayingError) and str(error) in waiting.TOLD_TO_PEOPLE:
+        return f"Your playlist could not be made: {error}. Try again later."
+    return str(error) if isinstance(error, DuetError) else OURS
 
 
 def _fail(duet: Duet, message: str) -> None:

@@ -1,52 +1,31 @@
 from __future__ import annotations
 
-import boto3
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from environs import EnvError
-from moto.server import ThreadedMotoServer
 
-from evomusic_site import environment, media
+from evomusic_site import environment
 from listening.models import Track
-
-BUCKET = "recordings-of-a-test"
+from tests.integration import buckets
+from tests.integration.buckets import BUCKET
 
 
 @pytest.fixture(scope="module")
 def endpoint():
-    """An S3 service on loopback, asked by boto3 as any other."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with buckets.served() as address:
+        yield address
 
 
 @pytest.fixture
 def requests_sent(endpoint, settings, monkeypatch):
     """Recordings go to the bucket inside a test; every request for one is written down."""
-    told = {"BUCKET": BUCKET, "ENDPOINT": endpoint, "REGION": "eu-west-1", "PREFIX": "/music/"}
-    keys = {"ACCESS_KEY": "somebody", "SECRET_KEY": "never printed"}
-    for name, value in {**told, **keys}.items():
-        monkeypatch.setenv(f"EVOMUSIC_S3_{name}", value)
-    _client(endpoint).create_bucket(
-        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-    ) if not _exists(endpoint) else None
-    settings.STORAGES = {**settings.STORAGES, "default": media.storage(environment.read().s3)}
+    buckets.make(endpoint)
+    buckets.use(endpoint, settings, monkeypatch)
     sent = []
     client = default_storage.connection.meta.client
     client.meta.events.register("before-send.s3", lambda request, **_: sent.append((request.method, request.headers)))
     return sent
-
-
-def _client(endpoint):
-    keys = {"aws_access_key_id": "somebody", "aws_secret_access_key": "never printed"}
-    return boto3.client("s3", endpoint_url=endpoint, region_name="eu-west-1", **keys)
-
-
-def _exists(endpoint):
-    return BUCKET in [bucket["Name"] for bucket in _client(endpoint).list_buckets()["Buckets"]]
 
 
 @pytest.fixture
@@ -61,7 +40,7 @@ def get(client, listener, track):
 
 
 def test_a_recording_is_in_the_bucket_and_nowhere_else(track, endpoint, media):
-    stored = _client(endpoint).get_object(Bucket=BUCKET, Key=f"music/{track.recording.file.name}")["Body"].read()
+    stored = buckets.client(endpoint).get_object(Bucket=BUCKET, Key=f"music/{track.recording.file.name}")["Body"].read()
     assert len(stored) == 1000
     assert not list(media.rglob("*.mp3"))
 

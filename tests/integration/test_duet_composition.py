@@ -11,7 +11,7 @@ import torch
 from django.db import connection
 from django.utils import timezone
 
-from evolution import evaluation, generations, locks
+from evolution import evaluation, generations, locks, waiting
 from evolution.evaluation import PlayingError
 from evolution.models import Round
 from listening import archive, duet_composition, duets, feedback, listeners, profiles, queue, selectors
@@ -178,6 +178,10 @@ def test_a_newcomer_hears_what_was_evolved_for_the_other(pair):
     [
         (PlayingError("the synthesiser is out of tune"), duet_composition.OURS),
         (RuntimeError("a fault of ours"), duet_composition.OURS),
+        (
+            PlayingError(waiting.NO_ROOM),
+            f"Your playlist could not be made: {waiting.NO_ROOM}. Try again later.",
+        ),
     ],
 )
 def test_what_goes_wrong_is_told_and_can_be_asked_for_again(duet, monkeypatch, error, message):
