@@ -55,10 +55,7 @@ def experiment(request: HttpRequest, name: str, page: int = PAGE):
 
 
 @router.post(
-    "/experiments/{slug:name}/runs",
-    response={201: told.Begun, **FAULTS},
-    url_name="start",
-    summary="Begin runs",
+    "/experiments/{slug:name}/runs", response={201: told.Begun, **FAULTS}, url_name="start", summary="Begin runs"
 )
 def start(request: HttpRequest, name: str, beginning: said.Beginning):
     """Begin a run for each of some reference listeners, all with the same seed."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from ninja import Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Strict, StringConstraints
 
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+from listening.api import EARLIEST
+
 LARGEST_ID = 2**63 - 1
 LONGEST_HEARING = 24 * 3600.0  # seconds
 
@@ -21,7 +22,7 @@ def _as_text(value: Any) -> Any:
 
 def _recent(moment: datetime) -> datetime:
     if moment < EARLIEST:
-        raise ValueError("expected a moment since the year 2000")
+        raise ValueError(f"expected a moment since the year {EARLIEST.year}")
     return moment
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from ninja.responses import Status
 
-from listening import edits, feedback, listens, sound
+from listening import cancelling, edits, feedback, listens, sound
 from listening import selectors as pages
 from public_api import opinions, said, selectors, told
 from public_api.access import Bearer, listener_of
@@ -16,7 +17,7 @@ from public_api.fields import PAGE
 from public_api.models import Token
 
 FAULTS = {400: told.Fault, 401: told.Fault, 403: told.Fault, 404: told.Fault, 413: told.Fault, 429: told.Fault}
-SOUND = {
+_PARTS = {
     "responses": {
         200: {"description": "The whole file", "content": {"audio/mpeg": {"schema": {"type": "string"}}}},
         206: {"description": "The part that was asked for", "content": {"audio/mpeg": {"schema": {"type": "string"}}}},
@@ -32,6 +33,8 @@ SOUND = {
         }
     ],
 }
+SOUND: dict[str, Any] = {"response": {200: None, **FAULTS}, "openapi_extra": _PARTS}
+"""What doors that answer with a recording have in common."""
 
 router = Router(auth=Bearer(Token.Scope.LISTEN), tags=["Listening"])
 
@@ -65,25 +68,13 @@ def track(request: HttpRequest, track_id: uuid.UUID):
     return selectors.track(listener_of(request), track_id)
 
 
-@router.get(
-    "/tracks/{uuid:track_id}/audio",
-    response={200: None, **FAULTS},
-    url_name="audio",
-    summary="Its sound",
-    openapi_extra=SOUND,
-)
+@router.get("/tracks/{uuid:track_id}/audio", url_name="audio", summary="Its sound", **SOUND)
 def audio(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
     """The recording, whole or one range of its bytes."""
     return sound.answer(request, pages.track(listener_of(request), track_id), download=False)
 
 
-@router.get(
-    "/tracks/{uuid:track_id}/download",
-    response={200: None, **FAULTS},
-    url_name="download",
-    summary="Its sound, to keep",
-    openapi_extra=SOUND,
-)
+@router.get("/tracks/{uuid:track_id}/download", url_name="download", summary="Its sound, to keep", **SOUND)
 def download(request: HttpRequest, track_id: uuid.UUID) -> HttpResponse:
     """The recording under the track's title."""
     return sound.answer(request, pages.track(listener_of(request), track_id), download=True)
@@ -137,6 +128,17 @@ def evolve(request: HttpRequest):
 def state(request: HttpRequest):
     """The latest round, the newest playlist, and how much of that is rated."""
     return pages.state(listener_of(request))
+
+
+@router.delete("/evolve", response={200: told.Cancelled, **FAULTS}, url_name="cancel", summary="Call the round off")
+def cancel(request: HttpRequest):
+    """End the round that is being made; what was rated stays. `cancelled` is false when none is, or it is too late.
+
+    After that none begins by itself: ask for it.
+    """
+    listener = listener_of(request)
+    cancelled = cancelling.cancel(listener=listener)
+    return {"cancelled": cancelled is not None, **pages.state(listener)}
 
 
 @router.get("/taste", response={200: told.Taste, **FAULTS}, url_name="taste", summary="What is believed of the taste")

@@ -97,10 +97,12 @@ class ListensStored(BaseModel):
 
 
 class Queue(BaseModel):
-    """Where a round stands."""
+    """A round's place among all that want the players, and how long that takes."""
 
-    before: int = Field(description="How many others come before it.")
-    seconds: float | None = Field(description="Until what it asked for is played, if anybody knows.")
+    before: int = Field(description="How many others come before it: its place, from 0.")
+    seconds: float | None = Field(
+        description="Until what it asked for is played; null when nobody knows how long such music takes."
+    )
 
 
 class Round(BaseModel):
@@ -113,7 +115,9 @@ class Round(BaseModel):
     generations: int
     best: list[float] = Field(description="The best fitness of each generation so far.")
     seconds_left: float | None
-    queue: Queue | None
+    queue: Queue | None = Field(
+        description="Where it stands; null when it is over, or has nothing that waits for a player at this moment."
+    )
 
 
 class Evolving(BaseModel):
@@ -129,6 +133,12 @@ class State(BaseModel):
     playlist: uuid.UUID | None
     rated: int
     needed: int
+
+
+class Cancelled(State):
+    """Whether a round was called off, and where the listener is now."""
+
+    cancelled: bool = Field(description="False when none was being made, or its playlist was there already.")
 
 
 class Wish(BaseModel):

@@ -27,6 +27,11 @@ def token_for(listener: Listener, *scopes: str, days: int = 30) -> str:
     return tokens.make(user=listener.user, name="test", scopes=scopes or ["listen"], days=days).text
 
 
+def program(listener: Listener) -> Client:
+    """A program with a token of this listener."""
+    return Client(headers={"Authorization": f"Bearer {token_for(listener)}"}, enforce_csrf_checks=True)
+
+
 @pytest.fixture
 def grace() -> Listener:
     return account("grace")
@@ -34,8 +39,7 @@ def grace() -> Listener:
 
 @pytest.fixture
 def api(grace: Listener) -> Client:
-    """A program with grace's token."""
-    return Client(headers={"Authorization": f"Bearer {token_for(grace)}"}, enforce_csrf_checks=True)
+    return program(grace)
 
 
 def opinion(track: object, value: int = 1, **more: object) -> dict[str, object]:
@@ -196,24 +200,6 @@ def test_a_batch_is_stored_whole_or_not_and_begins_the_next_round(
     assert Round.objects.filter(run=grace.run, status=Round.Status.QUEUED).count() == 1
     assert send(api, "POST", "ratings", batch).status_code == 200
     assert Rating.objects.count() == 4
-
-
-def test_evolving_is_accepted_and_its_state_told(api: Client, grace: Listener):
-    asked = send(api, "POST", "evolve", None)
-    assert (asked.status_code, asked.json()["round"]["status"]) == (202, "queued")
-    again = api.get("/api/v1/evolve").json()
-    assert (again["round"]["number"], again["playlist"]) == (1, None)
-    assert send(api, "POST", "evolve", None).json()["round"]["number"] == 1
-
-
-def test_who_asked_for_enough_is_told_when_to_come_again(api: Client, grace: Listener, settings: object):
-    settings.ACCOUNT_EVOLVES_PER_HOUR = 1  # type: ignore[attr-defined]
-    assert send(api, "POST", "evolve", None).status_code == 202
-    Round.objects.filter(run=grace.run).update(status=Round.Status.DONE)
-    refused = send(api, "POST", "evolve", None)
-    assert (refused.status_code, refused.json().keys()) == (429, {"error", "field"})
-    assert 1 <= int(refused.headers["Retry-After"]) <= 3600
-    assert Round.objects.filter(run=grace.run).count() == 1
 
 
 def test_hearings_are_stored_once(api: Client, grace: Listener, make_playlist: Callable[..., Playlist]):
