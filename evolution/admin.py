@@ -136,6 +136,7 @@ class RunAdmin(Rows):
     date_hierarchy = "created_at"
     list_select_related = ("experiment",)
     heavy = ("searcher_state", "experiment__configuration", "experiment__prompts")
+    needs = {"listener": "listening.view_listener"}
     fields = (
         "experiment_row",
         "live",

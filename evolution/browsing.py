@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -64,6 +64,20 @@ class Rows(ModelAdmin):
     show_full_result_count = False
     list_filter_submit = True
     heavy: tuple[str, ...] = ()
+    needs: Mapping[str, str] = {}
+    """Columns and search fields that tell of another table's rows: the permission without which they are left out."""
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return self._shown(request, super().get_list_display(request))
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        return self._shown(request, super().get_fields(request, obj))
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        return self._shown(request, super().get_search_fields(request))
+
+    def _shown(self, request: HttpRequest, columns: Iterable[Any]) -> list[Any]:
+        return [one for one in columns if one not in self.needs or request.user.has_perm(self.needs[one])]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer(*self.heavy)

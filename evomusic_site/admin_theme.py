@@ -20,6 +20,15 @@ def _panel(title: str, icon: str, name: str) -> dict[str, Any]:
     return {"title": title, "icon": icon, "link": reverse_lazy(name)}
 
 
+def _table(title: str, icon: str, app: str, model: str) -> dict[str, Any]:
+    """A link to a table, for who may look at it."""
+
+    def may(request: Any) -> bool:
+        return any(request.user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))
+
+    return {**_panel(title, icon, f"admin:{app}_{model}_changelist"), "permission": may}
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "EvoMusic rows",
     "SITE_HEADER": "EvoMusic",
@@ -74,26 +83,26 @@ UNFOLD: dict[str, Any] = {
                 "title": "Search",
                 "separator": True,
                 "items": [
-                    _panel("Experiments", "labs", "admin:evolution_experiment_changelist"),
-                    _panel("Runs", "play_circle", "admin:evolution_run_changelist"),
-                    _panel("Rounds", "cycle", "admin:evolution_round_changelist"),
-                    _panel("Generations", "stacks", "admin:evolution_generation_changelist"),
-                    _panel("Candidates", "genetics", "admin:evolution_candidate_changelist"),
-                    _panel("Evaluations", "graphic_eq", "admin:evolution_evaluation_changelist"),
-                    _panel("Recordings", "album", "admin:evolution_recording_changelist"),
+                    _table("Experiments", "labs", "evolution", "experiment"),
+                    _table("Runs", "play_circle", "evolution", "run"),
+                    _table("Rounds", "cycle", "evolution", "round"),
+                    _table("Generations", "stacks", "evolution", "generation"),
+                    _table("Candidates", "genetics", "evolution", "candidate"),
+                    _table("Evaluations", "graphic_eq", "evolution", "evaluation"),
+                    _table("Recordings", "album", "evolution", "recording"),
                 ],
             },
             {
                 "title": "Listening",
                 "separator": True,
                 "items": [
-                    _panel("Users", "person", "admin:listening_user_changelist"),
-                    _panel("Groups", "group", "admin:auth_group_changelist"),
-                    _panel("Listeners", "headphones", "admin:listening_listener_changelist"),
-                    _panel("Playlists", "queue_music", "admin:listening_playlist_changelist"),
-                    _panel("Tracks", "music_note", "admin:listening_track_changelist"),
-                    _panel("Ratings", "thumb_up", "admin:listening_rating_changelist"),
-                    _panel("Tastes", "favorite", "admin:listening_tastesnapshot_changelist"),
+                    _table("Users", "person", "listening", "user"),
+                    _table("Groups", "group", "auth", "group"),
+                    _table("Listeners", "headphones", "listening", "listener"),
+                    _table("Playlists", "queue_music", "listening", "playlist"),
+                    _table("Tracks", "music_note", "listening", "track"),
+                    _table("Ratings", "thumb_up", "listening", "rating"),
+                    _table("Tastes", "favorite", "listening", "tastesnapshot"),
                 ],
             },
         ],

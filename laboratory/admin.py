@@ -16,6 +16,9 @@ from evolution.browsing import Rows, link_to, listed, rounded
 from evolution.models import Recording
 from listening.models import Rating, Track
 
+OF_LISTENER = ("listener__user__username", "=listener__reference_user")
+"""By what rows of a listener are found."""
+
 admin.site.site_header = "EvoMusic: rows"
 admin.site.site_title = "EvoMusic rows"
 admin.site.index_title = "Rows"
@@ -73,10 +76,15 @@ class RecordingAdmin(Rows):
 class TrackAdmin(Rows):
     list_display = ("title", "sound", "listener_row", "short_prompt", "likes", "created_at")
     list_filter = (("created_at", RangeDateTimeFilter),)
-    search_fields = ("title", "prompt", "listener__user__username", "=listener__reference_user")
+    search_fields = ("title", "prompt", *OF_LISTENER)
     date_hierarchy = "created_at"
     list_select_related = ("listener__user", "recording")
     heavy = ("embedding", "recording__peaks")
+    needs = {
+        **dict.fromkeys(("listener_row", *OF_LISTENER), "listening.view_listener"),
+        "likes": "listening.view_rating",
+        "ratings_listed": "listening.view_rating",
+    }
     fields = (
         "title",
         "sound",

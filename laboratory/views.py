@@ -23,6 +23,9 @@ from listening.models import Track
 LARGEST_REQUEST = targets.LARGEST_BYTES + places.MOST_PROMPT_BYTES + 1024 * 1024
 """Bytes: a target, prompts, and the rest of the form."""
 
+HEARD_BY = ("evolution.view_recording", "listening.view_track")
+"""Permissions of the admin, of which one is enough to hear any recording: they show its player."""
+
 _DONE = {"pause": "paused", "resume": "resumed", "stop": "stopped"}
 
 
@@ -272,7 +275,9 @@ def steer_all(request: HttpRequest, name: str, action: str) -> HttpResponse:
 @require_safe
 @for_staff
 def recording_audio(request: HttpRequest, key: str) -> HttpResponse:
-    """A recording's sound, for the admin's players."""
+    """A recording's sound, for the admin's players: for who may look at the rows that have one."""
+    if not any(request.user.has_perm(permission) for permission in HEARD_BY):
+        raise Http404
     recording = get_object_or_404(Recording, key=key)
     return sound.answer(request, Track(recording=recording, title=key[:12]), download=False)
 

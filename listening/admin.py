@@ -88,6 +88,7 @@ class ListenerAdmin(Rows):
     date_hierarchy = "created_at"
     list_select_related = ("user", "run__experiment")
     heavy = HEAVY_RUN
+    needs = dict.fromkeys(("likes", "dislikes", "ratings_listed"), "listening.view_rating")
     fields = ("user_row", "reference_user", "is_guest", "run_row", "tracks_listed", "ratings_listed", "created_at")
     readonly_fields = fields
     inlines = (PlaylistInline,)

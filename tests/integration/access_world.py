@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.test import Client
 
@@ -18,7 +19,7 @@ from listening.models import Listener, Playlist, User
 from public_api import tokens
 from public_api.models import Token
 from tests.integration import small_runs
-from tests.integration.access_table import Row
+from tests.integration.access_table import CLERK_SEES, Row
 
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _PASSWORD = "a quiet river at dusk"
@@ -87,9 +88,24 @@ def make(make_playlist: Callable[..., Playlist]) -> World:
     listeners.keep(owner, username="owner", password=_PASSWORD)
     listeners.keep(account, username="account", password=_PASSWORD)
     staff = User.objects.create_user("staff", is_staff=True)
-    superuser = User.objects.create_superuser("superuser")
-    people = {"guest": guest.user, "account": account.user, "staff": staff, "superuser": superuser, "owner": owner.user}
+    people = {
+        "guest": guest.user,
+        "account": account.user,
+        "staff": staff,
+        "clerk": _clerk(),
+        "superuser": User.objects.create_superuser("superuser"),
+        "owner": owner.user,
+    }
     return World(_arguments(owner, friend, make_playlist(owner)), people)
+
+
+def _clerk() -> User:
+    """Staff who may look at the tables of CLERK_SEES."""
+    clerk = User.objects.create_user("clerk", is_staff=True)
+    for table in CLERK_SEES:
+        app, _, model = table.partition(".")
+        clerk.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=f"view_{model}"))
+    return clerk
 
 
 def _arguments(owner: Listener, friend: Listener, playlist: Playlist) -> dict[str, str]:

@@ -19,7 +19,7 @@ from evomusic_site.celery import app
 from laboratory import experiments
 from listening import listeners
 from listening.models import Listener, Playlist, PlaylistTrack, Track, User
-from tests.integration import in_process, panel
+from tests.integration import everything, in_process, panel
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +86,22 @@ def make_playlist(media: Path) -> Callable[..., Playlist]:
         return playlist
 
     return make
+
+
+@pytest.fixture
+def zeb(db: None, settings: object) -> Listener:
+    """An account with a name and an address that stand nowhere else."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]  # soon done
+    password = everything.PASSWORD
+    return listeners.attach(User.objects.create_user(everything.NAME, email="zeb@example.org", password=password))
+
+
+@pytest.fixture
+def filled(zeb: Listener, other_listener: Listener, make_playlist: Callable[..., Playlist]) -> Playlist:
+    """A playlist of zeb, of whom every table holds something."""
+    made = make_playlist(zeb)
+    everything.fill(zeb, made, other_listener)
+    return made
 
 
 def _make_track(playlist: Playlist, position: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
@@ -189,6 +190,46 @@ def test_staff_without_permissions_see_no_rows(client, listener, make_playlist):
     client.force_login(User.objects.create_user("bob", is_staff=True))
     assert client.get("/admin/").status_code == 200
     assert client.get(address(Rating)).status_code == 403
+
+
+def test_what_tells_of_another_table_is_left_out_for_who_may_not_look_at_that_one(client, listener, make_playlist):
+    fill(listener, make_playlist)
+    bob = User.objects.create_user("bob", is_staff=True)
+    client.force_login(bob)
+    for seen, hidden in (("track", {"likes", "listener_row"}), ("listener", {"likes", "dislikes"})):
+        bob.user_permissions.set(Permission.objects.filter(codename=f"view_{seen}"))
+        model = apps.get_model("listening", seen)
+        row = client.get(address(model, of=model.objects.first()))
+        shown = set(client.get(address(model)).context["cl"].list_display)
+        assert not hidden & shown
+        assert "/admin/listening/rating/" not in row.content.decode()
+        bob.user_permissions.add(*Permission.objects.filter(codename__in=["view_rating", "view_listener"]))
+        assert hidden <= set(client.get(address(model)).context["cl"].list_display)
+        assert "/admin/listening/rating/" in client.get(address(model, of=model.objects.first())).content.decode()
+
+
+def test_tracks_are_found_by_their_listener_s_name_by_those_alone_who_may_look_at_listeners(
+    client, listener, make_playlist
+):
+    fill(listener, make_playlist)
+    bob = User.objects.create_user("bob", is_staff=True)
+    client.force_login(bob)
+    name = listener.user.username
+    for codenames, found in ((["view_track"], 0), (["view_track", "view_listener"], 3)):
+        bob.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        assert client.get(address(Track), {"q": name}).context["cl"].result_count == found
+
+
+def test_a_recording_is_heard_by_staff_who_may_look_at_recordings_or_tracks(client, listener, make_playlist):
+    make_playlist(listener)
+    where = f"/laboratory/recordings/{Recording.objects.earliest('pk').pk}/audio"
+    bob = User.objects.create_user("bob", is_staff=True)
+    client.force_login(bob)
+    heard = {}
+    for codename in ("view_run", "view_recording", "view_track"):
+        bob.user_permissions.set(Permission.objects.filter(codename=codename))
+        heard[codename] = client.get(where).status_code
+    assert heard == {"view_run": 404, "view_recording": 200, "view_track": 200}
 
 
 def test_nobody_else_comes_in(client, listener):

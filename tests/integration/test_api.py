@@ -62,6 +62,7 @@ def test_the_same_rating_again_is_no_error(mine, listener, make_playlist):
         {"given_at": "2026-01-02T03:04:05"},
         {"given_at": 5},
         {"given_at": "2026-13-40T99:99:99Z"},
+        {"given_at": "1999-12-31T23:59:59Z"},
     ],
 )
 def test_a_malformed_rating_is_answered_with_what_was_expected(mine, listener, make_playlist, changes):
@@ -69,6 +70,12 @@ def test_a_malformed_rating_is_answered_with_what_was_expected(mine, listener, m
     answer = post(mine, rating(track, **changes))
     assert answer.status_code == 400
     assert "expected" in answer.json()["error"].lower()
+    assert not Rating.objects.exists()
+
+
+def test_a_moment_before_the_first_that_there_is_in_utc_is_refused_each_time_it_is_sent(mine, listener, make_playlist):
+    spoilt = rating(make_playlist(listener).places.first().track, given_at="0001-01-01T00:00:00+14:00")
+    assert [post(mine, spoilt).status_code for _ in range(2)] == [400, 400]  # stored, it could never be read again
     assert not Rating.objects.exists()
 
 

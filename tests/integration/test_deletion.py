@@ -25,19 +25,6 @@ from tests.integration.everything import NAME, PASSWORD
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def zeb(db, settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # soon done
-    return listeners.attach(User.objects.create_user(NAME, email="zeb@example.org", password=PASSWORD))
-
-
-@pytest.fixture
-def playlist(zeb, other_listener, make_playlist):
-    made = make_playlist(zeb)
-    everything.fill(zeb, made, other_listener)
-    return made
-
-
 def browser(listener):
     client = Client()
     client.force_login(listener.user)
@@ -81,15 +68,15 @@ def committed(capture):
     return capture(execute=True)
 
 
-def test_no_row_and_no_file_of_somebody_is_left(zeb, playlist, media, django_capture_on_commit_callbacks):
+def test_no_row_and_no_file_of_somebody_is_left(zeb, filled, media, django_capture_on_commit_callbacks):
     Experiment.objects.filter(pk=zeb.run.experiment_id).update(author=NAME)
     browser(zeb)
     Client().post("/login/", {"username": NAME, "password": "a loud river"})
     assert apps.get_model("axes.AccessAttempt").objects.filter(username=NAME).exists()
     assert len(files(media)) == 4
     assert saying(NAME)
-    keys = {User: zeb.user_id, Listener: zeb.pk, Run: zeb.run_id, Playlist: playlist.pk}
-    tracks = list(playlist.places.values_list("track", flat=True))
+    keys = {User: zeb.user_id, Listener: zeb.pk, Run: zeb.run_id, Playlist: filled.pk}
+    tracks = list(filled.places.values_list("track", flat=True))
     with committed(django_capture_on_commit_callbacks):
         assert deletion.delete([zeb.user_id]) == 1
     assert saying(NAME) == []
@@ -105,7 +92,7 @@ def test_no_row_and_no_file_of_somebody_is_left(zeb, playlist, media, django_cap
 
 
 def test_nothing_of_anybody_else_is_touched(
-    zeb, playlist, other_listener, make_playlist, django_capture_on_commit_callbacks
+    zeb, filled, other_listener, make_playlist, django_capture_on_commit_callbacks
 ):
     theirs = make_playlist(other_listener)
     there = browser(other_listener)
@@ -119,9 +106,9 @@ def test_nothing_of_anybody_else_is_touched(
 
 
 def test_music_that_somebody_else_has_stays_until_they_go_too(
-    zeb, playlist, other_listener, make_playlist, media, django_capture_on_commit_callbacks
+    zeb, filled, other_listener, make_playlist, media, django_capture_on_commit_callbacks
 ):
-    shared = playlist.places.get(position=0).track.recording
+    shared = filled.places.get(position=0).track.recording
     theirs = make_playlist(other_listener, tracks=1).places.get().track
     Track.objects.filter(pk=theirs.pk).update(recording=shared)
     name = shared.file.name.split("/")[-1]
@@ -135,12 +122,12 @@ def test_music_that_somebody_else_has_stays_until_they_go_too(
 
 
 def test_the_partner_of_a_duet_keeps_its_playlists_without_a_name(
-    zeb, playlist, other_listener, make_playlist, django_capture_on_commit_callbacks
+    zeb, filled, other_listener, make_playlist, django_capture_on_commit_callbacks
 ):
     duet = Duet.objects.get()
     theirs = make_playlist(other_listener)
     Playlist.objects.filter(pk=theirs.pk).update(duet=duet)
-    music = playlist.places.get(position=0).track
+    music = filled.places.get(position=0).track
     kept = theirs.places.get(position=0).track
     Track.objects.filter(pk=kept.pk).update(candidate=music.candidate)
     assert f"with {NAME}" in browser(other_listener).get(f"/playlists/{theirs.pk}/").content.decode()
@@ -154,7 +141,7 @@ def test_the_partner_of_a_duet_keeps_its_playlists_without_a_name(
     assert kept.candidate is None
 
 
-def test_shared_links_die_with_the_account(zeb, playlist, django_capture_on_commit_callbacks):
+def test_shared_links_die_with_the_account(zeb, filled, django_capture_on_commit_callbacks):
     address = sharing.path(sharing.of(zeb).get())
     assert Client().get(f"{address}1/audio").status_code == 200
     with committed(django_capture_on_commit_callbacks):
@@ -163,13 +150,13 @@ def test_shared_links_die_with_the_account(zeb, playlist, django_capture_on_comm
     assert Client().get(f"{address}1/audio").status_code == 404
 
 
-def test_deleting_twice_is_fine(zeb, playlist, django_capture_on_commit_callbacks):
+def test_deleting_twice_is_fine(zeb, filled, django_capture_on_commit_callbacks):
     with committed(django_capture_on_commit_callbacks):
         assert deletion.delete([zeb.user_id]) == 1
         assert deletion.delete([zeb.user_id, 987654]) == 0
 
 
-def test_an_account_goes_by_its_password_alone(zeb, playlist, django_capture_on_commit_callbacks):
+def test_an_account_goes_by_its_password_alone(zeb, filled, django_capture_on_commit_callbacks):
     client = browser(zeb)
     explained = client.get("/account/delete/").content.decode()
     assert "What goes" in explained
@@ -212,7 +199,7 @@ def test_a_foreign_page_deletes_nobody(listener):
 
 @pytest.mark.parametrize("way", ["action", "page"])
 def test_staff_delete_somebody_as_thoroughly_and_the_admins_log_keeps_no_name(
-    zeb, playlist, media, way, django_capture_on_commit_callbacks, caplog
+    zeb, filled, media, way, django_capture_on_commit_callbacks, caplog
 ):
     root = Client()
     root.force_login(User.objects.create_superuser("root-of-it-all"))

@@ -11,28 +11,14 @@ from django.apps import apps
 from django.test import Client
 
 from evolution.models import Candidate, Run
-from listening import belongings, listeners, pace, personal_export
+from listening import belongings, pace, personal_export
 from listening.belongings import BELONGINGS, LEFT_OUT
 from listening.models import Listener, Rating, Track, User
 from tests.integration import everything
-from tests.integration.everything import NAME, PASSWORD
 
 pytestmark = pytest.mark.django_db
 
 SECRET = re.compile(r"password|secret|digest|session|signature")
-
-
-@pytest.fixture
-def zeb(db, settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # soon done
-    return listeners.attach(User.objects.create_user(NAME, email="zeb@example.org", password=PASSWORD))
-
-
-@pytest.fixture
-def playlist(zeb, other_listener, make_playlist):
-    made = make_playlist(zeb)
-    everything.fill(zeb, made, other_listener)
-    return made
 
 
 def archive(listener, **how):
@@ -75,14 +61,14 @@ def exists(label):
     return name.lower() in apps.get_app_config(app).models
 
 
-def test_of_somebody_of_whom_there_is_everything_every_file_says_something(zeb, playlist):
+def test_of_somebody_of_whom_there_is_everything_every_file_says_something(zeb, filled):
     found = archive(zeb)
     assert found.testzip() is None
     assert [one.label for one in BELONGINGS if not rows(found, one.label)] == []
     assert "everything that is kept about you" in found.read("README.txt").decode().lower()
 
 
-def test_a_row_says_all_its_columns_but_those_that_are_kept_back(zeb, playlist):
+def test_a_row_says_all_its_columns_but_those_that_are_kept_back(zeb, filled):
     found = archive(zeb)
     for belonging in BELONGINGS:
         columns = {column.attname for column in belonging.model._meta.concrete_fields}
@@ -91,7 +77,7 @@ def test_a_row_says_all_its_columns_but_those_that_are_kept_back(zeb, playlist):
         assert told - columns == set(belonging.more), belonging.label
 
 
-def test_no_secret_is_handed_out(zeb, playlist):
+def test_no_secret_is_handed_out(zeb, filled):
     client = Client()
     client.force_login(zeb.user)
     found = archive(zeb)
@@ -102,11 +88,11 @@ def test_no_secret_is_handed_out(zeb, playlist):
     assert [secret for secret in secrets if secret in whole] == []
 
 
-def test_nothing_of_somebody_else_is_handed_out(zeb, playlist, other_listener, make_playlist):
+def test_nothing_of_somebody_else_is_handed_out(zeb, filled, other_listener, make_playlist):
     strangers = make_playlist(other_listener)
     everything.fill(other_listener, strangers, zeb)
     music = Candidate.objects.filter(generation__round__run=other_listener.run).first()
-    control = playlist.places.get(position=3).track
+    control = filled.places.get(position=3).track
     Track.objects.filter(pk=control.pk).update(candidate=music)
     found = archive(zeb)
     whole = "".join(found.read(name).decode() for name in found.namelist())
@@ -120,8 +106,8 @@ def test_nothing_of_somebody_else_is_handed_out(zeb, playlist, other_listener, m
     assert sum(candidate is not None for candidate in told.values()) == 3
 
 
-def test_the_ratings_are_a_table(zeb, playlist):
-    track = playlist.places.get(position=0).track
+def test_the_ratings_are_a_table(zeb, filled):
+    track = filled.places.get(position=0).track
     Track.objects.filter(pk=track.pk).update(prompt='=HYPERLINK("x"), "calm"\njazz')
     table = list(csv.DictReader(io.StringIO(archive(zeb).read("ratings.csv").decode(), newline="")))
     assert sorted((row["title"], row["value"], row["playlist"]) for row in table) == [
@@ -132,9 +118,9 @@ def test_the_ratings_are_a_table(zeb, playlist):
     assert first["prompt"] == '\'=HYPERLINK("x"), "calm"\njazz'
 
 
-def test_the_music_comes_along_where_it_is_wanted_and_what_storage_lost_is_passed_over(zeb, playlist):
+def test_the_music_comes_along_where_it_is_wanted_and_what_storage_lost_is_passed_over(zeb, filled):
     assert [name for name in archive(zeb).namelist() if name.startswith("music/")] == []
-    lost, kept = (playlist.places.get(position=position).track.recording for position in (1, 2))
+    lost, kept = (filled.places.get(position=position).track.recording for position in (1, 2))
     lost.file.storage.delete(lost.file.name)
     found = archive(zeb, music=True)
     music = [name for name in found.namelist() if name.startswith("music/")]
@@ -143,7 +129,7 @@ def test_the_music_comes_along_where_it_is_wanted_and_what_storage_lost_is_passe
         assert found.read(music[1]) == file.read()
 
 
-def test_many_rows_come_whole_and_each_once(zeb, playlist, monkeypatch):
+def test_many_rows_come_whole_and_each_once(zeb, filled, monkeypatch):
     monkeypatch.setattr(belongings, "_AT_ONCE", 2)
     told = [row["id"] for row in rows(archive(zeb), "listening.Track")]
     assert sorted(told) == sorted(map(str, Track.objects.filter(listener=zeb).values_list("pk", flat=True)))
@@ -157,7 +143,7 @@ def test_a_new_guest_has_an_export_too(listener):
 
 
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")  # the test's client is a synchronous one
-def test_the_accounts_page_gives_the_file(zeb, playlist):
+def test_the_accounts_page_gives_the_file(zeb, filled):
     client = Client()
     client.force_login(zeb.user)
     assert "Take everything along" in client.get("/account/").content.decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,22 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
     """A page whose scripts must not fail."""
+    with _opened(context) as opened:
+        yield opened
+
+
+@pytest.fixture
+def stranger(browser: Browser) -> Iterator[Page]:
+    """A page in another browser, of somebody who was never here; its scripts must not fail."""
+    other = browser.new_context(viewport={"width": 360, "height": 740})
+    other.set_default_timeout(60_000)
+    with _opened(other) as opened:
+        yield opened
+        other.close()
+
+
+@contextmanager
+def _opened(context: BrowserContext) -> Iterator[Page]:
     opened = context.new_page()
     failures: list[str] = []
     opened.on("pageerror", lambda error: failures.append(str(error)))

@@ -14,19 +14,6 @@ from tests.journeys.test_listening import play, player, state, wait_until_heard
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-@pytest.fixture
-def somebody(browser):
-    """Another browser, of somebody who was never here."""
-    opened = browser.new_context(viewport={"width": 360, "height": 740})
-    opened.set_default_timeout(60_000)
-    page = opened.new_page()
-    failures = []
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    yield page
-    opened.close()
-    assert failures == []
-
-
 def begin(page):
     """A duet; returns the invitation."""
     page.get_by_role("link", name="Playlists").click()
@@ -51,44 +38,44 @@ def titles(page):
     return page.locator("li[data-track] [data-field=title]").all_inner_texts()
 
 
-def test_two_listeners_make_a_playlist_together(guest, somebody):
+def test_two_listeners_make_a_playlist_together(guest, stranger):
     guest.evaluate("() => { window.sameDocument = true }")
     rate(guest, "Like", "Dislike", "Like")
     link = begin(guest)
-    join(somebody, link)
+    join(stranger, link)
     expect(guest.get_by_role("heading", level=1)).to_have_text("You and a guest")
-    slider = somebody.get_by_role("slider", name="Fairness")
+    slider = stranger.get_by_role("slider", name="Fairness")
     slider.focus()
     slider.press("End")
     guest.wait_for_function("() => document.querySelector('[data-duet-fairness]').value === '100'")
     guest.get_by_role("button", name="Make a playlist together").click()
-    for page in (guest, somebody):
+    for page in (guest, stranger):
         expect(page.locator("[data-duet-playlists] a")).to_have_count(1, timeout=60_000)
     guest.locator("[data-duet-playlists] a").click()
-    somebody.locator("[data-duet-playlists] a").click()
-    for page in (guest, somebody):
+    stranger.locator("[data-duet-playlists] a").click()
+    for page in (guest, stranger):
         expect(page.locator(".page-note")).to_contain_text("with a guest")
     assert guest.evaluate("() => window.sameDocument") is True
-    prompts = [page.locator("li[data-track] [data-field=prompt]").all_inner_texts() for page in (guest, somebody)]
+    prompts = [page.locator("li[data-track] [data-field=prompt]").all_inner_texts() for page in (guest, stranger)]
     assert prompts[0] == prompts[1]
     assert len(prompts[0]) > 2
     rate(guest, "Like")
     guest.wait_for_function("() => fetch('/api/state/').then((a) => a.json()).then((s) => s.rated === 1)")
-    assert state(somebody)["rated"] == 0
+    assert state(stranger)["rated"] == 0
 
 
-def test_an_invitation_is_for_one_and_ends_with_the_duet(guest, somebody, browser):
+def test_an_invitation_is_for_one_and_ends_with_the_duet(guest, stranger, browser):
     link = begin(guest)
     guest.goto(link)
     expect(guest.get_by_role("main")).to_contain_text("your own invitation")
-    join(somebody, link)
+    join(stranger, link)
     third = browser.new_page()
     third.goto(link)
     expect(third.get_by_role("main")).to_contain_text("joined this duet already")
     third.close()
-    somebody.get_by_text("End this duet").click()
-    somebody.get_by_role("button", name="End it").click()
-    expect(somebody.get_by_role("heading", level=1)).to_have_text("Duets")
+    stranger.get_by_text("End this duet").click()
+    stranger.get_by_role("button", name="End it").click()
+    expect(stranger.get_by_role("heading", level=1)).to_have_text("Duets")
     guest.get_by_role("link", name="Your duets").click()
     expect(guest.locator(".duet-row")).to_have_count(0)
 
@@ -130,7 +117,7 @@ def test_the_end_of_a_hearing_outlives_the_page(guest, demo):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pages_of_a_duet_break_no_rule_of_accessibility_and_nothing_sticks_out(guest, somebody, demo, scheme):
+def test_the_pages_of_a_duet_break_no_rule_of_accessibility_and_nothing_sticks_out(guest, stranger, demo, scheme):
     source = (running.ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
     link = begin(guest)
     own = guest.url
@@ -146,9 +133,9 @@ def test_the_pages_of_a_duet_break_no_rule_of_accessibility_and_nothing_sticks_o
             broken = [(one["id"], node["target"]) for one in result["violations"] for node in one["nodes"]]
             if broken:
                 found[width, address] = broken
-    somebody.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    join(somebody, link)
-    somebody.evaluate(source)
-    result = somebody.evaluate("() => axe.run()")
+    stranger.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    join(stranger, link)
+    stranger.evaluate(source)
+    result = stranger.evaluate("() => axe.run()")
     assert [(one["id"], node["target"]) for one in result["violations"] for node in one["nodes"]] == []
     assert found == {}

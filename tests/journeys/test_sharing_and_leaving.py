@@ -13,19 +13,6 @@ from benchmarks import running
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-@pytest.fixture
-def stranger(browser):
-    """Another browser, of somebody who was never here."""
-    opened = browser.new_context(viewport={"width": 360, "height": 740})
-    opened.set_default_timeout(60_000)
-    page = opened.new_page()
-    failures = []
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    yield page
-    opened.close()
-    assert failures == []
-
-
 def share(page):
     """Share the first playlist; returns the address."""
     page.get_by_role("link", name="Playlists").click()
