@@ -168,12 +168,13 @@ def still_wanted(run: Run) -> None:
 
 
 @transaction.atomic
-def request_round(run: Run, *, after: int | None = None) -> tuple[Round, bool]:
+def request_round(run_id: int, *, after: int | None = None) -> tuple[Round, bool]:
     """The pending round of a run, and whether it is new: asking twice asks once.
 
     after: the number of the round that it shall follow; when the run is further already, its latest is given.
     """
-    locked = Run.objects.select_for_update().get(pk=run.pk)
+    runs = Run.objects.select_related("experiment").defer("searcher_state", "first_prompts")
+    locked = runs.select_for_update(of=("self",)).get(pk=run_id)
     latest = locked.rounds.order_by("-number").first()
     if after is not None and latest is not None and latest.number != after:
         return latest, False
@@ -186,7 +187,9 @@ def request_round(run: Run, *, after: int | None = None) -> tuple[Round, bool]:
     number = latest.number + 1 if latest else 1
     settings = configuration(locked)
     # Before anything was rated there is no taste to evolve towards: one generation is enough to choose from.
-    is_first = not locked.rounds.exclude(status=Round.Status.CANCELLED).exists()
+    is_first = latest is None or (
+        latest.status == Round.Status.CANCELLED and not locked.rounds.exclude(status=Round.Status.CANCELLED).exists()
+    )
     blind = settings.evolution.fitness.mode == "dynamic" and is_first
     planned = 1 if blind else settings.evolution.generations
     return Round.objects.create(run=locked, number=number, generations_planned=planned), True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,16 +20,18 @@ from evomusic_site import bodies
 from evomusic_site.bodies import Receive, Scope, Send
 from evomusic_site.middleware import POLICY
 
-AT_ONCE = 16
-"""Requests that are worked on at once; the others wait for a turn in the order in which they came.
+AT_ONCE = {"said": 4, "shown": 8, "probes": 2}
+"""Requests of each kind that are worked on at once; the others wait for a turn in the order in which they came.
 
-Threads of one interpreter take turns anyway: the more there are, the later each of them is done. It is less than the
-database connections of a process (settings.DATABASES), of which its sockets need some too.
+Threads of one interpreter take turns anyway: the more there are, the later each of them is done. What listeners say is
+short and asks the database alone; it never waits behind a page, or behind music from a storage that is slow. Together
+they are fewer than a process's connections to the database (settings.DATABASES), of which its sockets need some too.
 """
 PATIENCE = 10.0
 """Seconds in which a request's turn must come. Who asked later than that has gone, or has asked again."""
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Answered beside the others: also while a database that is away holds all of those up."""
+SAID, FOR_PROGRAMS = "/api/", "/api/v1/"
+"""Addresses of what the page's scripts say and ask; and those of the API, which may ask for much at a time."""
 
 Headers = list[tuple[bytes, bytes]]
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Any]
@@ -56,14 +58,14 @@ BUSY = Answer(
 class Handler:
     """An ASGI application for HTTP that asks a WSGI application: Django's.
 
-    at_once: how many requests are worked on at once. patience: seconds after which one that waits is told 503.
+    at_once: how many requests of each kind are worked on at once.
+    patience: seconds after which one that waits is told 503.
     """
 
-    def __init__(self, application: WSGI, *, at_once: int = AT_ONCE, patience: float = PATIENCE) -> None:
+    def __init__(self, application: WSGI, *, at_once: Mapping[str, int] = AT_ONCE, patience: float = PATIENCE) -> None:
         self._application = application
         self._patience = patience
-        self._turns = ThreadPoolExecutor(at_once, thread_name_prefix="request")
-        self._probes = ThreadPoolExecutor(2, thread_name_prefix="probe")
+        self._turns = {kind: ThreadPoolExecutor(most, thread_name_prefix=kind) for kind, most in at_once.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -73,7 +75,7 @@ class Handler:
             return
         except bodies.GoneError:
             return
-        turns = self._probes if scope["path"] in PROBES else self._turns
+        turns = self._turns[_kind(scope["path"])]
         with body:
             asked = environment(scope, body, size)
             asking = partial(self._answer, asked, before=time.monotonic() + self._patience)
@@ -102,6 +104,13 @@ class Handler:
             return Answer(status, headers, b"".join(response))
         finally:
             response.close()
+
+
+def _kind(path: str) -> str:
+    """Whose turns a request waits for, of AT_ONCE."""
+    if path in PROBES:
+        return "probes"
+    return "said" if path.startswith(SAID) and not path.startswith(FOR_PROGRAMS) else "shown"
 
 
 async def _stream(response: Any, receive: Receive, send: Send) -> None:

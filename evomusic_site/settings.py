@@ -142,6 +142,7 @@ ACCOUNT_EVOLVES_PER_HOUR = ENVIRONMENT.account_evolves_per_hour
 ACCOUNT_EVOLVES_PER_DAY = ENVIRONMENT.account_evolves_per_day
 LLM_HOSTS = ENVIRONMENT.llm_hosts  # whom configurations may name as their language model
 
+SESSION_ENGINE = "listening.sessions"
 SESSION_COOKIE_AGE = 365 * 24 * 3600  # seconds: a guest has nothing but this cookie
 SESSION_COOKIE_SECURE = ENVIRONMENT.secure_cookies
 CSRF_COOKIE_SECURE = ENVIRONMENT.secure_cookies

@@ -217,7 +217,7 @@ def _conduct(
 def _next_round(run: Run) -> Round:
     latest = run.rounds.order_by("-number").first()
     if latest is None or latest.status in (Round.Status.FAILED, Round.Status.STOPPED):
-        return runs.request_round(run)[0]
+        return runs.request_round(run.pk)[0]
     return latest
 
 

@@ -101,7 +101,7 @@ def evolve_if_rated(*, listener: Listener) -> selectors.Progress:
     Not when the listener has called one off since that playlist came, or has asked for as much as they may.
     """
     now = selectors.progress(listener)
-    if now.evolving or not now.rated >= now.needed > 0 or selectors.was_cancelled(listener):
+    if now.evolving or now.cancelled or not now.rated >= now.needed > 0:
         return now
     with suppress(quotas.QuotaError):  # a rating is stored either way; the button says when it goes on
         evolve(listener=listener)
@@ -115,7 +115,7 @@ def evolve(*, listener: Listener) -> Round:
 
     Raises listening.quotas.QuotaError, and asks for nothing, when the listener asked for as much as they may.
     """
-    round_, is_new = runs.request_round(listener.run)
+    round_, is_new = runs.request_round(listener.run_id)
     if is_new:
         quotas.check(listener, round_)
         transaction.on_commit(lambda: queue.enqueue(round_.pk))

@@ -28,17 +28,17 @@ def check(listener: Listener, round_: Round) -> None:
 
     Staff and synthetic listeners may ask as often as they like.
     """
+    allowed = [(most, name, window) for most, (name, window) in zip(limits(listener), WINDOWS, strict=True) if most]
+    if not allowed:
+        return
     now = timezone.now()
+    moments = _moments(round_, now=now, since=now - max(window for *_, window in allowed))
     waits = [
-        _wait(list(_moments(round_, since=now - window)), most=most, window=window, now=now)
-        for most, (_, window) in zip(limits(listener), WINDOWS, strict=True)
-        if most
+        (_wait([one for one in moments if one > now - window], most=most, window=window, now=now), most, name)
+        for most, name, window in allowed
     ]
-    longest = max(waits, default=0.0)
+    longest, most, name = max(waits, key=lambda wait: wait[0])
     if longest > 0:
-        which = waits.index(longest)
-        allowed = [(most, name) for most, (name, _) in zip(limits(listener), WINDOWS, strict=True) if most]
-        most, name = allowed[which]
         raise QuotaError(_sentence(most, name, longest, is_guest=listener.is_guest), seconds=math.ceil(longest))
 
 
@@ -51,12 +51,11 @@ def limits(listener: Listener) -> tuple[int, int]:
     return settings.ACCOUNT_EVOLVES_PER_HOUR, settings.ACCOUNT_EVOLVES_PER_DAY
 
 
-def _moments(round_: Round, *, since: datetime) -> Sequence[datetime]:
+def _moments(round_: Round, *, now: datetime, since: datetime) -> Sequence[datetime]:
     """When the run's other rounds were asked for, the newest first.
 
     What seems to come later than now was asked for before the clock was set back: nobody waits until then.
     """
-    now = timezone.now()
     others = Round.objects.filter(run_id=round_.run_id, requested_at__gt=since, requested_at__lte=now)
     others = others.exclude(pk=round_.pk)
     return list(others.order_by("-requested_at").values_list("requested_at", flat=True))

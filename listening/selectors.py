@@ -16,8 +16,9 @@ from django.urls import reverse
 
 from evolution import presence, waiting
 from evolution import selectors as search
-from evolution.models import Round, Run
+from evolution.models import Recording, Round, Run
 from listening.models import Listener, Playlist, Rating, TasteEdit, Track
+from listening.statements import Pair
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -53,8 +54,12 @@ RESTING = {
 
 
 def track(listener: Listener, track_id: uuid.UUID) -> Track:
-    """A track of the listener. Raises Track.DoesNotExist for anybody else's."""
-    return Track.objects.defer("embedding").get(pk=track_id, listener=listener)
+    """A track of the listener with its recording. Raises Track.DoesNotExist for anybody else's."""
+    found = _TRACK.find(track_id, listener.pk)
+    if found is None or found[1] is None:  # none is without
+        raise Track.DoesNotExist
+    owned, owned.recording = found[0], found[1]
+    return owned
 
 
 def playlist(listener: Listener, playlist_id: uuid.UUID) -> Playlist:
@@ -67,11 +72,18 @@ def newest_playlist(listener: Listener) -> Playlist | None:
     return Playlist.objects.filter(listener=listener).order_by("-number").first()
 
 
+_TRACK = Pair(
+    Track,
+    Recording,
+    joined="second.key = first.recording_id",
+    where="first.id = %s AND first.listener_id = %s",
+    without=("embedding", "peaks"),
+)
 _PROGRESS = """
     SELECT
         count(*) FILTER (WHERE latest.value <> 0),
         count(*),
-        EXISTS (SELECT FROM evolution_round WHERE run_id = %(run)s AND status = ANY (%(pending)s))
+        (SELECT status FROM evolution_round WHERE run_id = %(run)s ORDER BY number DESC LIMIT 1)
     FROM listening_playlisttrack place
     LEFT JOIN LATERAL (
         SELECT value FROM listening_rating WHERE track_id = place.track_id
@@ -85,11 +97,15 @@ _PROGRESS = """
 
 @dataclass(frozen=True)
 class Progress:
-    """How much of the newest playlist is rated, how much is enough, and whether a round is being made."""
+    """How much of the newest playlist is rated, and how much is enough; whether a round is being made.
+
+    cancelled: the latest round was called off.
+    """
 
     rated: int
     needed: int
     evolving: bool
+    cancelled: bool = False
 
 
 def progress(listener: Listener) -> Progress:
@@ -97,22 +113,16 @@ def progress(listener: Listener) -> Progress:
 
     Asked after every rating, and so in SQL: to have it written by the ORM takes ten times as long as to ask.
     """
-    pending = [str(status) for status in Round.PENDING]
     with connection.cursor() as cursor:
-        cursor.execute(_PROGRESS, {"listener": listener.pk, "run": listener.run_id, "pending": pending})
-        rated, tracks, evolving = cursor.fetchone()
-    return Progress(rated, math.ceil(SHARE_RATED * tracks), evolving)
+        cursor.execute(_PROGRESS, {"listener": listener.pk, "run": listener.run_id})
+        rated, tracks, latest = cursor.fetchone()
+    needed = math.ceil(SHARE_RATED * tracks)
+    return Progress(rated, needed, latest in Round.PENDING, latest == Round.Status.CANCELLED)
 
 
 def pending_round(listener: Listener) -> Round | None:
     """The round that is being made for the listener, if one is."""
     return Round.objects.filter(run_id=listener.run_id, status__in=Round.PENDING).first()
-
-
-def was_cancelled(listener: Listener) -> bool:
-    """Whether the listener's latest round was called off."""
-    latest = search.latest_round(listener.run_id)
-    return latest is not None and latest.status == Round.Status.CANCELLED
 
 
 def with_opinion(tracks: QuerySet[Track], *, until: datetime | None = None) -> QuerySet[RatedTrack]:
@@ -222,7 +232,7 @@ def round_state(
     round_: Round, *, message: str = "", status: str = "", seconds_left: float | None = None
 ) -> dict[str, Any]:
     """How far a round is, as the page knows it."""
-    best = search.best_fitness(round_)
+    best = [] if round_.started_at is None else search.best_fitness(round_)
     return {
         "number": round_.number,
         "status": status or ("failed" if round_.status == Round.Status.STOPPED else round_.status),

@@ -38,7 +38,7 @@ def resume(run: Run) -> bool:
         return False
     latest = run.rounds.order_by("-number").first()
     if run.conductor == Run.Conductor.SERVICE and latest is not None and latest.status != Round.Status.DONE:
-        round_, _ = runs.request_round(run)
+        round_, _ = runs.request_round(run.pk)
         transaction.on_commit(lambda: queue.enqueue(round_.pk))
     return True  # between two rounds the next one is asked for by `conducting.resume_stranded`
 
@@ -51,6 +51,6 @@ def proceed(run: Run, *, after: int = 0) -> None:
     if after >= run.rounds_planned:
         runs.finish(run)
         return
-    round_, is_new = runs.request_round(run, after=after)
+    round_, is_new = runs.request_round(run.pk, after=after)
     if is_new and run.conductor == Run.Conductor.SERVICE:
         queue.enqueue(round_.pk)

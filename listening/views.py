@@ -63,7 +63,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @for_listener
 def listen(request: HttpRequest, listener: Listener) -> HttpResponse:
     newest = selectors.newest_playlist(listener)
-    if newest is None and not selectors.was_cancelled(listener):
+    if newest is None and not selectors.progress(listener).cancelled:
         with suppress(quotas.QuotaError):  # the button says when it goes on
             feedback.evolve(listener=listener)
     content = selectors.playlist_content(newest) if newest else None

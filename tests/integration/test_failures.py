@@ -211,10 +211,10 @@ def test_what_was_played_before_the_clock_was_set_back_stops_no_player(workers, 
 
 def test_what_was_asked_for_before_the_clock_was_set_back_counts_against_nobody(listener, settings):
     settings.GUEST_EVOLVES_PER_HOUR = 1
-    first = runs.request_round(listener.run)[0]
+    first = runs.request_round(listener.run_id)[0]
     runs.enter(first, Round.Status.DONE)
     Round.objects.update(requested_at=timezone.now() + timedelta(days=3))
-    second = runs.request_round(listener.run)[0]
+    second = runs.request_round(listener.run_id)[0]
     quotas.check(listener, second)
     Round.objects.filter(pk=first.pk).update(requested_at=timezone.now())
     with pytest.raises(quotas.QuotaError):

@@ -302,7 +302,7 @@ def test_a_round_that_runs_can_be_cancelled_and_nothing_that_was_had_is_lost(sma
 
 def test_a_cancelled_round_is_not_begun_by_a_message_that_comes_late(small, redis_url, transactional_db):
     listener = listeners.make_guest()
-    round_ = runs.request_round(listener.run)[0]
+    round_ = runs.request_round(listener.run_id)[0]
     cancelling.cancel(listener=listener)
     rounds.run(round_.pk)
     assert wait_for(round_).status == Round.Status.CANCELLED

@@ -154,7 +154,7 @@ def test_a_run_that_was_stopped_in_the_middle_goes_on_as_if_it_had_not_been(work
     for listener in (undisturbed, stopped):
         rate_all(listener, next_playlist(listener))
     next_playlist(undisturbed)
-    round_ = runs.request_round(stopped.run)[0]
+    round_ = runs.request_round(stopped.run_id)[0]
     taste = profiles.learn(stopped, round_)
     steps = generations.evolve(round_, TasteFitness(taste, 0.5))
     next(steps)  # the conductor is killed here: one of two generations is stored
@@ -176,7 +176,7 @@ def test_running_a_round_twice_makes_one_playlist(workers):
 
 def test_a_round_that_another_conductor_has_is_left_to_it(db, redis_url):
     listener = make_listener(9)
-    round_ = runs.request_round(listener.run)[0]
+    round_ = runs.request_round(listener.run_id)[0]
     held = threading.Event()
     leave = threading.Event()
 
@@ -198,7 +198,7 @@ def test_a_round_that_another_conductor_has_is_left_to_it(db, redis_url):
 
 def test_an_abandoned_round_is_found_and_finished(workers):
     listener = make_listener(10)
-    round_ = runs.request_round(listener.run)[0]  # asked for, but its message was lost
+    round_ = runs.request_round(listener.run_id)[0]  # asked for, but its message was lost
     runs.enter(round_, Round.Status.EVOLVING)
     rounds.resume_abandoned()
     assert wait_for(round_).status == Round.Status.DONE
@@ -376,7 +376,7 @@ def test_a_round_that_lost_its_broker_is_taken_up_again(workers, monkeypatch):
         return real(**options)
 
     monkeypatch.setattr(tasks.play_waiting, "apply_async", loses_it_once)
-    round_ = runs.request_round(make_listener(16).run)[0]
+    round_ = runs.request_round(make_listener(16).run_id)[0]
     with pytest.raises(OperationalError):
         rounds.run(round_.pk)
     round_.refresh_from_db()
@@ -387,7 +387,7 @@ def test_a_round_that_lost_its_broker_is_taken_up_again(workers, monkeypatch):
 
 def test_a_round_of_a_listener_who_was_deleted_ends(db):
     listener = make_listener(17)
-    round_ = runs.request_round(listener.run)[0]
+    round_ = runs.request_round(listener.run_id)[0]
     listener.delete()
     rounds.run(round_.pk)
     round_.refresh_from_db()

@@ -170,7 +170,7 @@ def _after_first_round(run):
 def test_rounds_that_a_command_works_on_are_left_alone_by_the_service(db):
     experiment = runs.create(configuration())
     listener = trials.begin(experiment, reference_user=0, seed=1, conductor=Run.Conductor.COMMAND)
-    runs.request_round(listener.run)
+    runs.request_round(listener.run_id)
     assert search.pending_rounds() == []
     conducting.resume_stranded()
     assert Round.objects.get(run=listener.run).status == Round.Status.QUEUED

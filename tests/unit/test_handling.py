@@ -155,28 +155,37 @@ async def test_no_more_are_worked_on_at_once_than_may_be() -> None:
             working -= 1
         return HttpResponse()
 
-    handler = Handler(django(view), at_once=3)
+    handler = Handler(django(view), at_once={"shown": 3})
     visits = await asyncio.gather(*(Visit(handler).go() for _ in range(20)))
     assert [visit.status for visit in visits] == [200] * 20
     assert most == 3
 
 
-async def test_probes_are_answered_while_everybody_else_waits() -> None:
+@pytest.mark.parametrize(
+    ("held_up", "answered"),
+    [
+        ("/listen/", {*handling.PROBES, "/api/ratings/"}),
+        ("/tracks/1/audio", {*handling.PROBES, "/api/state/"}),
+        ("/api/v1/tracks/1/audio", {*handling.PROBES, "/api/ratings/"}),
+        ("/api/ratings/", {*handling.PROBES, "/listen/", "/api/v1/state"}),
+    ],
+)
+async def test_what_hangs_holds_up_its_own_kind_only(held_up: str, answered: set[str]) -> None:
     go_on = threading.Event()
 
     def view(asked: Asked) -> HttpResponse:
-        if asked["PATH_INFO"] not in handling.PROBES:
+        if asked["PATH_INFO"] == held_up:
             go_on.wait(20)
         return HttpResponse()
 
-    handler = Handler(django(view), at_once=2)
-    held = [asyncio.create_task(Visit(handler, "/listen/").go()) for _ in range(5)]
+    handler = Handler(django(view))
+    held = [asyncio.create_task(Visit(handler, held_up).go()) for _ in range(30)]
     await asyncio.sleep(0.05)
-    for path in sorted(handling.PROBES):
+    for path in sorted(answered):
         assert (await asyncio.wait_for(Visit(handler, path).go(), 5)).status == 200
     assert not any(task.done() for task in held)
     go_on.set()
-    assert [(await task).status for task in held] == [200] * 5
+    assert [(await task).status for task in held] == [200] * 30
 
 
 async def test_whoever_waits_too_long_is_told_so_and_nothing_is_done() -> None:
@@ -187,7 +196,7 @@ async def test_whoever_waits_too_long_is_told_so_and_nothing_is_done() -> None:
         go_on.wait(20)
         return HttpResponse()
 
-    handler = Handler(django(view), at_once=1, patience=0.05)
+    handler = Handler(django(view), at_once={"shown": 1}, patience=0.05)
     first = asyncio.create_task(Visit(handler, "/first/").go())
     while not worked:
         await asyncio.sleep(0.01)
@@ -219,7 +228,7 @@ async def test_a_stream_is_sent_as_it_is_made_and_takes_no_turn() -> None:
     def view(asked: Asked) -> Any:
         return StreamingHttpResponse(pieces()) if asked["PATH_INFO"] == "/export/" else HttpResponse(b"meanwhile")
 
-    handler = Handler(django(view), at_once=1)
+    handler = Handler(django(view), at_once={"shown": 1})
     visit = Visit(handler, "/export/")
     task = asyncio.create_task(visit.go())
     while visit.body != b"first, ":
