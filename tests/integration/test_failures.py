@@ -138,7 +138,7 @@ def test_a_service_on_a_read_only_database_is_not_ready_and_says_so(client):
 
 
 def test_a_round_waits_for_a_database_that_can_only_be_read_and_is_finished_afterwards(workers):
-    round_ = runs.request_round(listeners.make_synthetic(reference_user=0, seed=1).run)[0]
+    round_ = runs.request_round(listeners.make_synthetic(reference_user=0, seed=1).run_id)[0]
     _execute("SET default_transaction_read_only = on")
     try:
         with pytest.raises(django.db.InternalError, match="read-only"):
