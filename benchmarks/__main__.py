@@ -17,7 +17,7 @@ ALL = (
     *("musicgen", "mert", "riffusion", "neural"),
     *("aligner", "taste", "asking", "proof"),
     *("experiment", "loop", "closed_loop", "search_quality"),
-    *("queue", "load"),
+    *("queue", "answers", "load"),
 )
 
 

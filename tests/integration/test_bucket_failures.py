@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import time
 
 import pytest
 import requests
@@ -22,7 +21,7 @@ from evomusic_site import bucket, outages
 from evomusic_site import media as where_recordings_are
 from listening import deletion, feedback
 from listening.models import Listener, Playlist, Track
-from tests.integration import buckets
+from tests.integration import buckets, in_process
 from tests.integration.test_failures import SMALL
 
 NOWHERE = "no-such-bucket-of-a-test"
@@ -119,7 +118,7 @@ def test_a_listener_is_told_of_a_bucket_that_fails_and_gets_the_playlist_when_it
     settings.LISTENING_CONFIGURATION = SMALL
     use(silent)
     with caplog.at_level(logging.ERROR, logger="evolution.serving"):
-        failed = _ended(feedback.evolve(listener=listener))
+        failed = in_process.ended(feedback.evolve(listener=listener), seconds=40)
     assert failed.status == Round.Status.FAILED
     assert waiting.NOT_KEPT in failed.message
     lines = [record.getMessage() for record in caplog.records if record.name == "evolution.serving"]
@@ -130,21 +129,11 @@ def test_a_listener_is_told_of_a_bucket_that_fails_and_gets_the_playlist_when_it
     made = failed.generations.count()
 
     use(endpoint)
-    again = _ended(feedback.evolve(listener=listener))
+    again = in_process.ended(feedback.evolve(listener=listener), seconds=40)
     assert (again.pk, again.status) == (failed.pk, Round.Status.DONE)
     assert again.generations.count() == made  # nothing that was evolved was lost
     track = Playlist.objects.get(listener=listener).places.first().track
     assert len(track.recording.file.open("rb").read()) > 2000
-
-
-def _ended(round_, *, seconds=40.0):
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        round_.refresh_from_db()
-        if round_.status not in Round.PENDING:
-            return round_
-        time.sleep(0.05)
-    raise AssertionError(f"{round_} is still {round_.status}")
 
 
 @pytest.mark.django_db(transaction=True)

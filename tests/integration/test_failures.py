@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 import uuid
 from datetime import timedelta
 
@@ -26,6 +25,7 @@ from listening import evidence, feedback, listeners, quotas, rounds, selectors
 from listening.feedback import Opinion
 from listening.models import Playlist, Rating, Track
 from models_store import catalog
+from tests.integration import in_process
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,16 +68,6 @@ def _rating(track):
 
 def _opinion(track, value, given_at):
     return Opinion(id=uuid.uuid4(), track=track.pk, value=value, seconds=1.0, given_at=given_at)
-
-
-def _ended(round_, *, seconds=40.0):
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        round_.refresh_from_db()
-        if round_.status not in Round.PENDING:
-            return round_
-        time.sleep(0.05)
-    raise AssertionError(f"{round_} is still {round_.status}")
 
 
 def test_a_rating_that_a_read_only_database_refuses_is_told_so_and_is_stored_when_sent_again(
@@ -148,7 +138,7 @@ def test_a_round_waits_for_a_database_that_can_only_be_read_and_is_finished_afte
     round_.refresh_from_db()
     assert round_.status in Round.PENDING
     rounds.run(round_.pk)
-    assert _ended(round_).status == Round.Status.DONE
+    assert in_process.ended(round_, seconds=40).status == Round.Status.DONE
 
 
 def test_a_recording_for_which_the_disk_has_no_room_is_refused_leaves_no_half_and_can_be_made_later(workers, media):
@@ -172,11 +162,11 @@ def test_a_listener_is_told_that_there_is_no_room_and_gets_the_playlist_when_the
 
     with monkeypatch.context() as disk:
         disk.setattr(FileSystemStorage, "_save", full)
-        failed = _ended(feedback.evolve(listener=listener))
+        failed = in_process.ended(feedback.evolve(listener=listener), seconds=40)
     assert failed.status == Round.Status.FAILED
     assert waiting.NO_ROOM in failed.message
     made = failed.generations.count()
-    again = _ended(feedback.evolve(listener=listener))
+    again = in_process.ended(feedback.evolve(listener=listener), seconds=40)
     assert again.pk == failed.pk
     assert again.status == Round.Status.DONE
     assert again.generations.count() == made  # nothing that was evolved was lost
@@ -195,11 +185,11 @@ def test_a_player_whose_memory_runs_out_says_so_and_plays_on(workers, listener, 
 
     with monkeypatch.context() as memory:
         memory.setattr(catalog, "generator", lambda *_, **__: Greedy())
-        failed = _ended(feedback.evolve(listener=listener))
+        failed = in_process.ended(feedback.evolve(listener=listener), seconds=40)
     assert failed.status == Round.Status.FAILED
     assert waiting.NO_MEMORY in failed.message
     assert not WaitingChunk.objects.exists()
-    assert _ended(feedback.evolve(listener=listener)).status == Round.Status.DONE
+    assert in_process.ended(feedback.evolve(listener=listener), seconds=40).status == Round.Status.DONE
 
 
 def test_what_was_played_before_the_clock_was_set_back_stops_no_player(workers, listener):

@@ -23,7 +23,7 @@ from listening import cancelling, feedback, listeners, rounds, selectors
 from listening.models import Playlist, Rating
 from models_store import catalog
 from tests.integration import in_process
-from tests.integration.test_rounds import SMALL, in_thread, next_playlist, rate_all, wait_for
+from tests.integration.test_rounds import SMALL, in_thread, next_playlist, rate_all
 from tests.random_models import musicgen
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -305,6 +305,6 @@ def test_a_cancelled_round_is_not_begun_by_a_message_that_comes_late(small, redi
     round_ = runs.request_round(listener.run_id)[0]
     cancelling.cancel(listener=listener)
     rounds.run(round_.pk)
-    assert wait_for(round_).status == Round.Status.CANCELLED
+    assert in_process.ended(round_).status == Round.Status.CANCELLED
     with pytest.raises(runs.NotWantedError):
         runs.enter(round_, Round.Status.EVOLVING)

@@ -42,16 +42,6 @@ def make_listener(seed):
     return listeners.make_synthetic(reference_user=0, seed=seed)
 
 
-def wait_for(round_, *, seconds=60):
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        round_.refresh_from_db()
-        if round_.status not in Round.PENDING:
-            return round_
-        time.sleep(0.05)
-    raise AssertionError(f"{round_} is still {round_.status}")
-
-
 def rate_all(listener, playlist, values=(1, -1)):
     for place in playlist.places.all():
         opinion = Opinion(
@@ -65,7 +55,7 @@ def rate_all(listener, playlist, values=(1, -1)):
 
 
 def next_playlist(listener):
-    done = wait_for(feedback.evolve(listener=listener))
+    done = in_process.ended(feedback.evolve(listener=listener))
     assert done.status == Round.Status.DONE, done.message
     return Playlist.objects.get(round=done)
 
@@ -162,7 +152,7 @@ def test_a_run_that_was_stopped_in_the_middle_goes_on_as_if_it_had_not_been(work
     assert round_.generations.count() == 1
     rate_all(stopped, Playlist.objects.get(listener=stopped, number=1), values=(-1, 1))  # too late for this round
     rounds.run(round_.pk)
-    assert wait_for(round_).status == Round.Status.DONE
+    assert in_process.ended(round_).status == Round.Status.DONE
     assert history(stopped) == history(undisturbed)
     assert played(stopped) == played(undisturbed)
 
@@ -201,7 +191,7 @@ def test_an_abandoned_round_is_found_and_finished(workers):
     round_ = runs.request_round(listener.run_id)[0]  # asked for, but its message was lost
     runs.enter(round_, Round.Status.EVOLVING)
     rounds.resume_abandoned()
-    assert wait_for(round_).status == Round.Status.DONE
+    assert in_process.ended(round_).status == Round.Status.DONE
 
 
 def test_what_cannot_be_played_fails_the_round_with_a_sentence_and_it_can_be_asked_for_again(workers, monkeypatch):
@@ -214,11 +204,11 @@ def test_what_cannot_be_played_fails_the_round_with_a_sentence_and_it_can_be_ask
         raise ValueError("the SoundFont is gone")
 
     monkeypatch.setattr(catalog, "generator", broken)
-    failed = wait_for(feedback.evolve(listener=listener))
+    failed = in_process.ended(feedback.evolve(listener=listener))
     assert failed.status == Round.Status.FAILED
     assert "the SoundFont is gone" in failed.message
     monkeypatch.setattr(catalog, "generator", real)
-    assert wait_for(feedback.evolve(listener=listener)).status == Round.Status.DONE
+    assert in_process.ended(feedback.evolve(listener=listener)).status == Round.Status.DONE
 
 
 def test_an_error_of_ours_fails_the_round_instead_of_repeating_it_for_ever(workers, monkeypatch):
@@ -228,7 +218,7 @@ def test_an_error_of_ours_fails_the_round_instead_of_repeating_it_for_ever(worke
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(playlists, "compose", broken)
-    failed = wait_for(feedback.evolve(listener=make_listener(14)))
+    failed = in_process.ended(feedback.evolve(listener=make_listener(14)))
     assert failed.status == Round.Status.FAILED
     assert "a reason that is ours" in failed.message
     assert "a bug" not in failed.message
@@ -256,7 +246,7 @@ def test_a_round_that_lost_its_database_is_taken_up_again(workers, monkeypatch):
     assert round_.status == Round.Status.COMPOSING
     time.sleep(0.3)
     rounds.resume_abandoned()
-    assert wait_for(round_).status == Round.Status.DONE
+    assert in_process.ended(round_).status == Round.Status.DONE
 
 
 def take(prompt="calm jazz with piano", seed=1):
@@ -382,7 +372,7 @@ def test_a_round_that_lost_its_broker_is_taken_up_again(workers, monkeypatch):
     round_.refresh_from_db()
     assert round_.status == Round.Status.EVOLVING
     rounds.resume_abandoned()
-    assert wait_for(round_).status == Round.Status.DONE
+    assert in_process.ended(round_).status == Round.Status.DONE
 
 
 def test_a_round_of_a_listener_who_was_deleted_ends(db):

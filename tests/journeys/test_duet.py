@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from benchmarks import running
+from tests.journeys import accessibility
 from tests.journeys.test_listening import play, player, state, wait_until_heard
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -118,7 +118,6 @@ def test_the_end_of_a_hearing_outlives_the_page(guest, demo):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_of_a_duet_break_no_rule_of_accessibility_and_nothing_sticks_out(guest, stranger, demo, scheme):
-    source = (running.ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
     link = begin(guest)
     own = guest.url
     found = {}
@@ -128,14 +127,9 @@ def test_the_pages_of_a_duet_break_no_rule_of_accessibility_and_nothing_sticks_o
         for address in (f"{demo.address}/duets/", own, link):
             guest.goto(address)
             assert guest.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), (address, width)
-            guest.evaluate(source)
-            result = guest.evaluate("() => axe.run()")
-            broken = [(one["id"], node["target"]) for one in result["violations"] for node in one["nodes"]]
-            if broken:
+            if broken := accessibility.broken(guest):
                 found[width, address] = broken
     stranger.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     join(stranger, link)
-    stranger.evaluate(source)
-    result = stranger.evaluate("() => axe.run()")
-    assert [(one["id"], node["target"]) for one in result["violations"] for node in one["nodes"]] == []
+    assert accessibility.broken(stranger) == []
     assert found == {}

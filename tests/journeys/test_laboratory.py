@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks import running
+from tests.journeys import accessibility
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -175,9 +176,7 @@ def test_the_pages_are_accessible_and_fit_a_phone(laboratory, demo, scheme):
             page.goto(address)
             page.wait_for_timeout(500)  # until charts are drawn
             assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), (address, width)
-            page.evaluate((running.ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text())
-            found = page.evaluate("() => axe.run()")["violations"]
-            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], (address, width)
+            assert accessibility.broken(page) == [], (address, width)
 
 
 def test_the_laboratory_says_nothing_to_people_who_listen(guest, demo):

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from benchmarks import running
+from tests.journeys import accessibility
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -175,16 +175,12 @@ def test_nothing_sticks_out_at_any_width(guest, width, scheme):
 
 
 def test_no_page_breaks_the_rules_of_accessibility(guest, demo):
-    source = (running.ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
     found = {}
     for scheme in ("light", "dark"):
         guest.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         for address in ("/listen/", "/playlists/", "/favourites/", "/taste/", "/duets/", "/account/"):
             guest.goto(demo.address + address)
-            guest.evaluate(source)
-            result = guest.evaluate("() => axe.run()")
-            broken = [(one["id"], node["target"]) for one in result["violations"] for node in one["nodes"]]
-            if broken:
+            if broken := accessibility.broken(guest):
                 found[scheme, address] = broken
     assert found == {}
 

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
-from benchmarks import running
+from tests.journeys import accessibility
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -80,7 +80,6 @@ def test_everything_is_taken_along_and_then_deleted(guest, demo, tmp_path):
 
 
 def test_no_page_of_it_breaks_a_rule_of_accessibility_and_nothing_sticks_out(guest, demo):
-    source = (running.ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
     guest.locator("li[data-track]").nth(0).get_by_role("button", name=re.compile("^Like")).click()
     link = share(guest)
     own = guest.url
@@ -91,9 +90,6 @@ def test_no_page_of_it_breaks_a_rule_of_accessibility_and_nothing_sticks_out(gue
         for address in (own, link, f"{link[:-1]}x/", "/account/", "/account/delete/", "/favourites/"):
             guest.goto(address if address.startswith("http") else f"{demo.address}{address}")
             assert guest.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), (address, width)
-            guest.evaluate(source)
-            result = guest.evaluate("() => axe.run()")
-            broken = [(one["id"], node["target"]) for one in result["violations"] for node in one["nodes"]]
-            if broken:
+            if broken := accessibility.broken(guest):
                 found[width, address] = broken
     assert found == {}

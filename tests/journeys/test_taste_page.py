@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks import running
+from tests.journeys import accessibility
 from tests.journeys.test_listening import player
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -186,7 +187,6 @@ def test_an_edit_that_cannot_be_sent_is_told(taste):
 
 
 def test_the_page_fits_and_breaks_no_rule_of_accessibility(taste, demo):
-    source = (running.ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
     taste.locator(".belief").first.get_by_role("button", name="Not this session").click()
     expect(told(taste)).to_be_visible()
     found = {}
@@ -196,9 +196,6 @@ def test_the_page_fits_and_breaks_no_rule_of_accessibility(taste, demo):
         taste.goto(f"{demo.address}/taste/")
         taste.get_by_text("The same songs as a list").click()
         assert taste.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), (width, scheme)
-        taste.evaluate(source)
-        result = taste.evaluate("() => axe.run()")
-        broken = [(one["id"], node["target"]) for one in result["violations"] for node in one["nodes"]]
-        if broken:
+        if broken := accessibility.broken(taste):
             found[width, scheme] = broken
     assert found == {}
