@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from django.db import close_old_connections
 
-from evomusic_site import bodies
+from evomusic_site import bodies, metrics
 from evomusic_site.bodies import Receive, Scope, Send
 from evomusic_site.middleware import POLICY
 
@@ -75,19 +75,20 @@ class Handler:
             return
         except bodies.GoneError:
             return
-        turns = self._turns[_kind(scope["path"])]
+        kind = _kind(scope["path"])
         with body:
-            asked = environment(scope, body, size)
-            asking = partial(self._answer, asked, before=time.monotonic() + self._patience)
-            answer = await asyncio.get_running_loop().run_in_executor(turns, asking)
+            asking = partial(self._answer, environment(scope, body, size), kind=kind, since=time.monotonic())
+            answer = await asyncio.get_running_loop().run_in_executor(self._turns[kind], asking)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         if answer.stream is None:
             await send({"type": "http.response.body", "body": answer.whole})
         else:
             await _stream(answer.stream, receive, send)
 
-    def _answer(self, asked: dict[str, Any], *, before: float) -> Answer:
-        if time.monotonic() > before:
+    def _answer(self, asked: dict[str, Any], *, kind: str, since: float) -> Answer:
+        waited = time.monotonic() - since
+        metrics.TURN_SECONDS.labels(kind).observe(waited)
+        if waited > self._patience:
             return BUSY
         status, headers = 0, Headers()
 

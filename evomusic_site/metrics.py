@@ -29,9 +29,16 @@ LEARN_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 
 REQUESTS = Counter(
     "evomusic_http_requests", "Requests answered, by view and class of status.", ["view", "status"], registry=REGISTRY
 )
+TURN_SECONDS = Histogram(
+    "evomusic_http_turn_seconds",
+    "Time that a request waited for its turn, by kind of request; after 10 s it is told to try again.",
+    ["kind"],
+    buckets=ANSWER_BUCKETS,
+    registry=REGISTRY,
+)
 REQUEST_SECONDS = Histogram(
     "evomusic_http_request_seconds",
-    "Time until an answer began.",
+    "Time from a request's turn until its answer began.",
     ["view"],
     buckets=ANSWER_BUCKETS,
     registry=REGISTRY,

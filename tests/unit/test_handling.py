@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.http import HttpResponse, StreamingHttpResponse
 
-from evomusic_site import bodies, handling
+from evomusic_site import bodies, handling, metrics
 from evomusic_site.handling import Handler
 
 Asked = dict[str, Any]
@@ -196,6 +196,8 @@ async def test_whoever_waits_too_long_is_told_so_and_nothing_is_done() -> None:
         go_on.wait(20)
         return HttpResponse()
 
+    waits = metrics.TURN_SECONDS.labels("shown")
+    known = waits._sum.get()
     handler = Handler(django(view), at_once={"shown": 1}, patience=0.05)
     first = asyncio.create_task(Visit(handler, "/first/").go())
     while not worked:
@@ -206,6 +208,7 @@ async def test_whoever_waits_too_long_is_told_so_and_nothing_is_done() -> None:
     assert (await first).status == 200
     told = await second
     assert (told.status, worked) == (503, ["/first/"])
+    assert waits._sum.get() - known > 0.15
     assert (b"retry-after", b"5") in told.headers
     assert b"try again" in told.body
     assert (await Visit(handler, "/third/").go()).status == 200
