@@ -15,18 +15,24 @@ CACHE_SECONDS = 60
 
 
 def around(application: Any) -> ServeStaticASGI:
-    """The application, which is asked for all that is no static file that was there when the process began."""
-    served = ServeStaticASGI(application, max_age=CACHE_SECONDS, add_headers_function=_say)
+    """The application, which is asked for all that is no static file.
+
+    Files are those that were there when the process began; with DEBUG they are looked up anew for each request.
+    """
+    served = ServeStaticASGI(
+        application,
+        autorefresh=settings.DEBUG,
+        max_age=0 if settings.DEBUG else CACHE_SECONDS,
+        add_headers_function=_say,
+    )
     prefix = "/" + str(settings.STATIC_URL).strip("/") + "/"
     if settings.STATIC_COLLECTED:
         served.add_files(settings.STATIC_ROOT, prefix=prefix)
         return served
-    for finder in get_finders():
-        for path, storage in finder.list(None):
-            place = getattr(storage, "prefix", None)
-            address = prefix + (f"{place}/" if place else "") + path
-            if address not in served.files:  # the first finder is asked first
-                served.add_file_to_dictionary(address, storage.path(path))
+    finders: list[Any] = list(get_finders())  # each of our kinds has `storages`
+    folders = [storage for finder in finders for storage in finder.storages.values()]
+    for storage in reversed(folders):  # a later one overwrites, and the first is to be asked first
+        served.add_files(storage.location, prefix=prefix + (getattr(storage, "prefix", None) or ""))
     return served
 
 
