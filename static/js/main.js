@@ -205,7 +205,10 @@ bindShortcuts({
 bindMediaKeys({ player, concert, icon: find("link[rel=icon]").href });
 bindTheme({ button: find("[data-action=theme]"), storage, onChange: () => view.repaint() });
 bindNavigation({ entered: enter, failed: () => announcer.warn("That page could not be reached. The music goes on.") });
-live.addEventListener("message", ({ detail }) => detail.type === "taste.ready" && taste.refresh());
+live.addEventListener("message", ({ detail: { type } }) => {
+  if (type === "taste.ready") taste.refresh();
+  if (type === "state") taste.caughtUp();
+});
 addEventListener("online", flush);
 addEventListener("pagehide", () => listens.leave());
 view.showPending(queue.size);

@@ -78,6 +78,11 @@ export class Taste {
     this.#take(this.#content);
   }
 
+  /** The socket is there from now on: what it would have said before was missed. */
+  caughtUp() {
+    if (this.#main && this.#content.pending) this.refresh();
+  }
+
   /** The server says that a newer report is there, or a playlist with new songs. */
   async refresh() {
     if (!this.#main) return;
@@ -86,8 +91,8 @@ export class Taste {
     try {
       const content = await this.#api.get(this.#find("[data-taste-page]").dataset.contentUrl);
       if (this.#main !== main) return;
-      // Something was said meanwhile that this answer cannot know.
-      if (this.#changes !== changes) return void this.#askLater();
+      // Something was said meanwhile that this answer cannot know; the news it came for may be the last.
+      if (this.#changes !== changes) return void this.refresh();
       const news = content.made_at !== this.#content.made_at;
       this.#take(content);
       if (news) this.#announcer.say("What is believed of your taste was read again.");
